@@ -1,0 +1,18 @@
+// Builds everything that is not committed: build/mta-sts.wasm (asc), build/config-validator.js (ajv), dist/ (tsc).
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const run = (label, script, args) => {
+  const { status } = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: "inherit" });
+  if (status !== 0) {
+    console.error(`build: ${label} failed`);
+    process.exit(status ?? 1);
+  }
+};
+
+rmSync(`${root}/dist`, { recursive: true, force: true });
+run("asc", "node_modules/assemblyscript/bin/asc.js", ["--target", "release"]);
+run("config validator", "tools/build-config-validator.mjs", []);
+run("tsc", "node_modules/typescript/bin/tsc", ["-p", "tsconfig.json"]);

@@ -1,0 +1,31 @@
+// Makes a fresh clone ready to run: installs the locked packages and builds, each only when something changed.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const modified = (path) => (existsSync(join(root, path)) ? statSync(join(root, path)).mtimeMs : 0);
+
+function newest(folder) {
+  let latest = 0;
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) latest = Math.max(latest, statSync(join(entry.parentPath, entry.name)).mtimeMs);
+  }
+  return latest;
+}
+
+function run(label, command, args) {
+  console.error(`mta-sts-engine: ${label}`);
+  const { status } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+if (modified("node_modules/.package-lock.json") < modified("package-lock.json"))
+  run("installing packages (npm ci)", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+
+const sources = Math.max(
+  ...["assembly", "host", "bindings", "test"].map(newest),
+  ...["package.json", "tsconfig.json", "asconfig.json", "tools/build.mjs"].map(modified),
+);
+if (modified("dist/.built") < sources) run("building", process.execPath, ["tools/build.mjs"]);

@@ -1,0 +1,31 @@
+import { defineConfig } from "vitest/config";
+
+const project = (name: string, include: string[], more: object = {}) => ({
+  extends: true as const,
+  test: { name, include, ...more },
+});
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    reporters: ["default", "./test/report-skipped.ts"],
+    coverage: {
+      provider: "v8",
+      include: ["assembly/**/*.ts"],
+      reporter: ["text", "json-summary"],
+      thresholds: { lines: 98, branches: 95 },
+    },
+    projects: [
+      project("core", ["test/core/**/*.test.ts"], { testTimeout: 120_000 }),
+      project("host", ["test/host/**/*.test.ts"]),
+      project("daemon", ["test/daemon/**/*.test.ts"], { testTimeout: 60_000, fileParallelism: false }),
+      project("postfix", ["test/postfix/**/*.test.ts"], {
+        testTimeout: 180_000,
+        hookTimeout: 600_000,
+        fileParallelism: false,
+      }),
+    ],
+  },
+});
