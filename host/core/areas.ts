@@ -1,0 +1,74 @@
+import { OUT_HEADER, OUT_LENGTH, OUT_OFFSET } from "../../assembly/abi.ts";
+import type { CoreExports } from "./exports.ts";
+
+const encoder = new TextEncoder();
+
+/** The IN and OUT areas of one instance. Memory never grows, so the views are made once. */
+export class Areas {
+  readonly exports: CoreExports;
+  readonly in: number;
+  readonly capacity: number;
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #out: number;
+
+  constructor(exports: CoreExports) {
+    this.exports = exports;
+    this.in = exports.mtasts_in_ptr();
+    this.capacity = exports.mtasts_in_cap();
+    this.#out = exports.mtasts_out_ptr();
+    this.bytes = new Uint8Array(exports.memory.buffer);
+    this.#view = new DataView(exports.memory.buffer);
+  }
+
+  /** Writes bytes `offset` into the request; false when they do not fit. */
+  write(content: Uint8Array, offset: number): boolean {
+    if (content.length > this.capacity - offset) return false;
+    this.bytes.set(content, this.in + offset);
+    return true;
+  }
+
+  /** Writes a string as UTF-8 (never latin1: U+0161 must not become "a"). Its length in bytes, -1 when it does not fit. */
+  writeText(text: string, offset: number): number {
+    const room = this.bytes.subarray(this.in + offset, this.in + this.capacity);
+    const { read, written } = encoder.encodeInto(text, room);
+    return read === text.length ? written : -1;
+  }
+
+  put16(offset: number, value: number): void {
+    this.#view.setUint16(this.in + offset, value, true);
+  }
+
+  put32(offset: number, value: number): void {
+    this.#view.setUint32(this.in + offset, value, true);
+  }
+
+  /** Byte offset at which the last call stopped. */
+  get errorOffset(): number {
+    return this.#view.getUint32(this.#out + OUT_OFFSET, true);
+  }
+
+  get payloadLength(): number {
+    return this.#view.getUint32(this.#out + OUT_LENGTH, true);
+  }
+
+  /** u32 at `offset` of the payload. */
+  get32(offset: number): number {
+    return this.#view.getUint32(this.#out + OUT_HEADER + offset, true);
+  }
+
+  getSigned(offset: number): number {
+    return this.#view.getInt32(this.#out + OUT_HEADER + offset, true);
+  }
+
+  /** A copy of payload bytes: OUT is overwritten by the next call. */
+  payload(offset: number, length: number): Uint8Array {
+    const at = this.#out + OUT_HEADER + offset;
+    return this.bytes.slice(at, at + length);
+  }
+
+  payloadText(offset: number, length: number): string {
+    const at = this.#out + OUT_HEADER + offset;
+    return String.fromCharCode(...this.bytes.subarray(at, at + length));
+  }
+}
