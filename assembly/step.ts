@@ -56,6 +56,11 @@ function checkInBackground(): void {
   if (isDue(S_CHECK_DUE) || (holdsPolicy() && !isUnused() && isDue(S_REFRESH_DUE))) wantQuery(false);
 }
 
+/** A negative that may be given again without asking. */
+function isNegativeKnown(): bool {
+  return since(get(S_NEGATIVE_UNTIL), now()) !== 0 && !askedFlag(FLAG_STORE_UNREADABLE);
+}
+
 /** What is known answers at once; only a domain of which nothing is known makes the caller wait. */
 function onLookup(): void {
   if (touch() && isLive()) wantStore();
@@ -65,7 +70,7 @@ function onLookup(): void {
   } else if (isOpen()) {
     checkInBackground();
     answerNegative();
-  } else if (since(get(S_NEGATIVE_UNTIL), now()) !== 0 && !askedFlag(FLAG_STORE_UNREADABLE)) answerNegative();
+  } else if (isNegativeKnown()) answerNegative();
   else if (!isFlying()) wantQuery(true);
 }
 
@@ -78,6 +83,7 @@ function onRecheck(): void {
 /** The caller cannot wait longer; the flight goes on and its result stands. */
 function onDeadline(): void {
   if (isLive()) answerPolicy(STATUS_CACHED, 0);
+  else if (isOpen() || isNegativeKnown()) answerNegative();
   else answerPending(STATUS_PENDING);
 }
 
