@@ -1,0 +1,46 @@
+/** A bound on exchanges under way: each holds a socket, and a burst of mail must not use them all up. */
+export class Slots {
+  readonly #limit: number;
+  readonly #queueLimit: number;
+  #taken = 0;
+  /** In order of arrival. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(limit: number, queueLimit: number) {
+    this.#limit = limit;
+    this.#queueLimit = queueLimit;
+  }
+
+  /** Waits its turn. "full" at once when the queue is full; "aborted" when `signal` ends the wait. */
+  acquire(signal: AbortSignal): Promise<"acquired" | "full" | "aborted"> {
+    if (signal.aborted) return Promise.resolve("aborted");
+    if (this.#taken < this.#limit) {
+      this.#taken++;
+      return Promise.resolve("acquired");
+    }
+    if (this.#waiting.size >= this.#queueLimit) return Promise.resolve("full");
+    return new Promise((resolve) => {
+      const onAbort = () => {
+        this.#waiting.delete(onTurn);
+        resolve("aborted");
+      };
+      const onTurn = () => {
+        signal.removeEventListener("abort", onAbort);
+        resolve("acquired");
+      };
+      this.#waiting.add(onTurn);
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** Hands the slot to the longest waiting, or frees it. */
+  release(): void {
+    const next = this.#waiting.values().next();
+    if (next.done) {
+      this.#taken--;
+      return;
+    }
+    this.#waiting.delete(next.value);
+    next.value();
+  }
+}

@@ -1,0 +1,46 @@
+import type { Decision, HonouredPolicy } from "./decision.ts";
+
+/** A caller that waits for what is being found out. */
+export interface Waiter {
+  readonly kind: "lookup" | "recheck";
+  resolve(decision: Decision): void;
+  readonly callOff: () => void;
+}
+
+/** What this process holds of one Policy Domain: the state as last read or written, and who waits for what. */
+export class DomainEntry {
+  readonly domain: string;
+  /** The core's bytes; null when nothing is known. */
+  state: Uint8Array | null = null;
+  /** Version of the stored row `state` was read from or written as; 0 when there is none. */
+  version = 0;
+  /** Monotonic milliseconds of the last look at the stored version; null before the first. */
+  versionCheckedAt: number | null = null;
+  /** The stored row of this domain was lost or unreadable, and no definite discovery was made since. */
+  pastLost = false;
+  queryInFlight = false;
+  getInFlight = false;
+  /** What the last discovery step said, for logs and TEMP reasons. */
+  detail = "";
+  readonly waiters = new Set<Waiter>();
+  /** Parsed form of the policy text in `state`, with the text it was made from. */
+  parsed: { readonly text: Uint8Array; readonly policy: Pick<HonouredPolicy, "mx" | "lines"> } | null = null;
+  /** Events of one domain are handled one after the other. */
+  tail: Promise<void> = Promise.resolve();
+  /** Events that wait for their turn or are being handled. */
+  pending = 0;
+
+  constructor(domain: string) {
+    this.domain = domain;
+  }
+
+  /** May this entry be dropped from memory without anybody noticing? */
+  get isIdle(): boolean {
+    return this.pending === 0 && this.waiters.size === 0 && !this.queryInFlight && !this.getInFlight;
+  }
+
+  get recheckWaiting(): boolean {
+    for (const waiter of this.waiters) if (waiter.kind === "recheck") return true;
+    return false;
+  }
+}

@@ -1,0 +1,55 @@
+import type { EVENTS, EventName } from "./events.ts";
+import { printable } from "./printable.ts";
+
+export type FieldValue = string | number | boolean | null | undefined | Error | readonly (string | number)[];
+
+/** Names that a line has already. */
+type Reserved = "level" | "time" | "event" | "msg" | "todo" | "pid" | "hostname";
+export type Fields = { readonly [name: string]: FieldValue } & { readonly [name in Reserved]?: never };
+
+type Placeholders<Sentence extends string> = Sentence extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholders<Rest>
+  : never;
+
+/** The fields an event needs for its sentence; any others are welcome. */
+export type FieldsOf<Name extends EventName> = Name extends EventName
+  ? Fields & { readonly [field in Placeholders<(typeof EVENTS)[Name]["sentence"]>]: FieldValue }
+  : never;
+
+const LONGEST_FIELD = 400;
+const LONGEST_MESSAGE = 1000;
+const LONGEST_STACK = 2000;
+const LONGEST_LIST = 20;
+
+/** The fields of one line with every string made printable and bounded: they may come from the network. */
+export function safeFields(fields: Fields): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [printable(name, 40), safe(value)]));
+}
+
+/** The sentence with each {field} filled in, as one bounded line of printable ASCII. */
+export function fill(sentence: string, fields: Record<string, unknown>): string {
+  const text = sentence.replace(/\{([A-Za-z]+)\}/g, (_whole, name: string) => {
+    const value = fields[name];
+    if (value === undefined || value === null || value === "") return "unknown";
+    if (Array.isArray(value)) return value.join(", ");
+    return typeof value === "object" && "message" in value ? String(value.message) : String(value);
+  });
+  return text.length <= LONGEST_MESSAGE ? text : `${text.slice(0, LONGEST_MESSAGE - 3)}...`;
+}
+
+function safe(value: FieldValue): unknown {
+  if (typeof value === "string") return printable(value, LONGEST_FIELD);
+  if (value instanceof Error) return safeError(value);
+  if (typeof value !== "object" || value === null) return value;
+  return value.slice(0, LONGEST_LIST).map((item) => (typeof item === "string" ? printable(item) : item));
+}
+
+function safeError(error: Error): Record<string, string> {
+  const code = (error as NodeJS.ErrnoException).code;
+  return {
+    name: printable(String(error.name)),
+    message: printable(String(error.message), LONGEST_FIELD),
+    ...(code === undefined ? {} : { code: printable(String(code)) }),
+    stack: printable(String(error.stack), LONGEST_STACK),
+  };
+}
