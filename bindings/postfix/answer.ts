@@ -1,0 +1,211 @@
+import type { DnsOutcome, MxRecord } from "../../host/dns/types.ts";
+import type { Decision, HonouredPolicy, Resolver } from "../../host/engine/decision.ts";
+import { classifyKey } from "./keys.ts";
+import { type MatchesMx, type MxCandidates, mxCandidates, onlyItself, refusedHosts } from "./mx-candidates.ts";
+import type { PostfixObserver, ReplySource } from "./observer.ts";
+import { FLAVOURS, type Flavour, type NextHop, needsMxSet, policyLine } from "./policy-line.ts";
+import { NOTFOUND, okReply, type Reply, tempReply, unknownMapReply } from "./reply.ts";
+import { WarmCache } from "./warm-cache.ts";
+
+export interface AnswererOptions {
+  readonly resolver: Resolver;
+  readonly lookupMx: (domain: string, signal: AbortSignal) => Promise<DnsOutcome<MxRecord>>;
+  readonly matchesMx: MatchesMx;
+  readonly observer?: PostfixObserver;
+  /** Milliseconds of a clock that never steps. */
+  readonly monotonic?: () => number;
+  /** Milliseconds the engine may take. Postfix itself waits 100 s. */
+  readonly deadline?: number;
+  /**
+   * Milliseconds after which a question ends whatever engine and DNS do; default one second more than `deadline`, which
+   * the engine keeps by itself and can say more about.
+   */
+  readonly hardDeadline?: number;
+  /** Milliseconds a testing policy's answer waits for the MX set it is evaluated against. */
+  readonly testingDeadline?: number;
+  /** Different questions that may wait at once; one more is answered TEMP overloaded. */
+  readonly maxPending?: number;
+  readonly cacheEntries?: number;
+  readonly cacheBytes?: number;
+}
+
+/** A reply and for how many seconds it may be given again. */
+interface Answer {
+  readonly reply: Reply;
+  readonly reuse: number;
+}
+
+/** Seconds an answer lives that lacks MX names only because their lookup failed. */
+const INCOMPLETE_REUSE = 10;
+const REFUSED_HOSTS_SHOWN = 10;
+const SPACE = 0x20;
+
+/** Turns one socketmap request into one reply. It never throws, never rejects, and never says "no policy" out of need. */
+export class Answerer {
+  readonly #resolver: Resolver;
+  readonly #lookupMx: AnswererOptions["lookupMx"];
+  readonly #matchesMx: MatchesMx;
+  readonly #observer: PostfixObserver;
+  readonly #monotonic: () => number;
+  readonly #deadline: number;
+  readonly #hardDeadline: number;
+  readonly #testingDeadline: number;
+  readonly #maxPending: number;
+  readonly #warm: WarmCache;
+  readonly #pending = new Map<string, Promise<Reply>>();
+
+  constructor(options: AnswererOptions) {
+    this.#resolver = options.resolver;
+    this.#lookupMx = options.lookupMx;
+    this.#matchesMx = options.matchesMx;
+    this.#observer = options.observer ?? {};
+    this.#monotonic = options.monotonic ?? (() => performance.now());
+    this.#deadline = options.deadline ?? 20_000;
+    this.#hardDeadline = options.hardDeadline ?? this.#deadline + 1_000;
+    this.#testingDeadline = options.testingDeadline ?? 1_000;
+    this.#maxPending = options.maxPending ?? 1_000;
+    this.#warm = new WarmCache(options.cacheEntries ?? 20_000, options.cacheBytes ?? 16 << 20);
+  }
+
+  /** Questions that wait for the engine or for DNS now. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Replies held for reuse. */
+  get warm(): number {
+    return this.#warm.size;
+  }
+
+  /** Forget every kept reply, so that a change made on the control socket shows at once. */
+  forgetReplies(): void {
+    this.#warm.clear();
+  }
+
+  /**
+   * `request` is the payload of one netstring, "<map name> <key>"; it is not kept. What is warm, or needs no I/O, comes
+   * back in the same tick. Returns null for a payload that is no socketmap request: the caller closes.
+   */
+  answer(request: Buffer): Reply | Promise<Reply> | null {
+    const raw = request.toString("latin1");
+    const kept = this.#warm.get(raw, this.#monotonic());
+    const space = request.indexOf(SPACE);
+    if (space <= 0) return null;
+    const name = raw.slice(0, space);
+    const flavour = FLAVOURS.find((known) => known === name) ?? null;
+    if (kept !== null) return this.#said(flavour, kept, "warm");
+    if (flavour === null) return this.#said(null, unknownMapReply(name), "local");
+    const key = classifyKey(request.subarray(space + 1));
+    if (key.kind === "none") return this.#said(flavour, NOTFOUND, "local");
+    return this.#join(raw, flavour, key);
+  }
+
+  /** Askers of the same request share one question. */
+  #join(raw: string, flavour: Flavour, hop: NextHop): Reply | Promise<Reply> {
+    const running = this.#pending.get(raw);
+    if (running !== undefined) return running.then((reply) => this.#said(flavour, reply, "cold"));
+    if (this.#pending.size >= this.#maxPending) {
+      const detail = `${this.#pending.size} lookups wait already`;
+      return this.#said(flavour, tempReply("overloaded", detail, hop.domain), "local");
+    }
+    const question = this.#ask(raw, flavour, hop).finally(() => this.#pending.delete(raw));
+    this.#pending.set(raw, question);
+    return question.then((reply) => this.#said(flavour, reply, "cold"));
+  }
+
+  async #ask(raw: string, flavour: Flavour, hop: NextHop): Promise<Reply> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), this.#hardDeadline);
+    try {
+      const decision = await orNull(this.#resolver.resolve(hop.domain, { deadline: this.#deadline }), late.signal);
+      const decidedAt = this.#monotonic();
+      if (decision === null) return this.#tooLate(hop);
+      const { reply, reuse } = await this.#render(flavour, hop, decision, late.signal);
+      if (reuse > 0) this.#warm.set(raw, reply, decidedAt + reuse * 1000);
+      return reply;
+    } catch (error) {
+      this.#observer.failed?.(hop.domain, error);
+      return tempReply("internal-error", "the daemon failed on this domain, its log says how", hop.domain);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #render(flavour: Flavour, hop: NextHop, decision: Decision, late: AbortSignal): Promise<Answer> {
+    const policy = decision.policy;
+    if (decision.verdict === "temp" || (decision.verdict === "policy" && policy === null)) {
+      const reply = tempReply(decision.reason ?? "internal-error", decision.detail, hop.domain);
+      return { reply, reuse: decision.reuse };
+    }
+    if (decision.verdict === "policy" && policy?.mode === "enforce") {
+      return this.#enforce(flavour, hop, policy, decision.reuse, late);
+    }
+    if (decision.verdict === "policy" && policy?.mode === "testing") await this.#evaluate(hop, policy, late);
+    return { reply: NOTFOUND, reuse: decision.reuse };
+  }
+
+  async #enforce(
+    flavour: Flavour,
+    hop: NextHop,
+    policy: HonouredPolicy,
+    reuse: number,
+    late: AbortSignal,
+  ): Promise<Answer> {
+    const candidates = needsMxSet(flavour, hop, policy) ? await this.#candidates(hop, late) : null;
+    const written = policyLine(flavour, hop, policy, candidates, this.#matchesMx);
+    if (written.kind === "temp") return { reply: tempReply(written.reason, written.detail, hop.domain), reuse: 0 };
+    return { reply: okReply(written.line), reuse: Math.min(reuse, lifetime(candidates, written.complete)) };
+  }
+
+  /**
+   * Testing mode changes no delivery (RFC 8461 §5): the policy is held against the MX set only so that a mismatch is
+   * counted. That happens inside the question, before its answer, so it can neither pile up nor outlive the daemon, and
+   * it holds the answer back for `testingDeadline` at most.
+   */
+  async #evaluate(hop: NextHop, policy: HonouredPolicy, late: AbortSignal): Promise<void> {
+    if (this.#observer.testing === undefined) return;
+    const soon = AbortSignal.any([late, AbortSignal.timeout(this.#testingDeadline)]);
+    const candidates = await this.#candidates(hop, soon);
+    const known = candidates.kind === "known";
+    const refused = known ? refusedHosts(policy.mx, candidates.hosts, this.#matchesMx) : [];
+    this.#observer.testing({
+      domain: hop.domain,
+      result: known ? (refused.length > 0 ? "mismatch" : "match") : "unknown",
+      refused: refused.length,
+      hosts: refused.slice(0, REFUSED_HOSTS_SHOWN),
+    });
+  }
+
+  async #candidates(hop: NextHop, limit: AbortSignal): Promise<MxCandidates> {
+    if (hop.bracketed) return onlyItself(hop.domain);
+    const outcome = await orNull(this.#lookupMx(hop.domain, limit), limit);
+    return outcome === null
+      ? { kind: "failed", detail: `MX ${hop.domain}: no answer in time` }
+      : mxCandidates(hop.domain, outcome);
+  }
+
+  #tooLate(hop: NextHop): Reply {
+    return tempReply("discovery-pending", `no decision within ${this.#hardDeadline / 1000} s`, hop.domain);
+  }
+
+  #said(flavour: Flavour | null, reply: Reply, source: ReplySource): Reply {
+    this.#observer.answered?.(flavour, reply.status, source);
+    return reply;
+  }
+}
+
+/** Seconds a line lives that was written from these candidates. */
+function lifetime(candidates: MxCandidates | null, complete: boolean): number {
+  if (!complete) return INCOMPLETE_REUSE;
+  return candidates?.kind === "known" ? candidates.ttl : Number.POSITIVE_INFINITY;
+}
+
+/** `work`, or null once `limit` is aborted, whatever `work` does then. */
+function orNull<T>(work: Promise<T>, limit: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const stop = () => resolve(null);
+    if (limit.aborted) stop();
+    limit.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => limit.removeEventListener("abort", stop));
+  });
+}

@@ -1,0 +1,33 @@
+import type { Flavour } from "./policy-line.ts";
+import type { ReplyStatus } from "./reply.ts";
+
+/** Where a reply came from: kept from before, worked out now, or known without asking anyone. */
+export type ReplySource = "warm" | "cold" | "local";
+
+/** What a testing policy would have done, had it been enforced (RFC 8461 §5). */
+export interface TestingEvaluation {
+  readonly domain: string;
+  /** "unknown": the MX lookup failed or took too long. */
+  readonly result: "match" | "mismatch" | "unknown";
+  /** How many MX hosts the policy does not permit. */
+  readonly refused: number;
+  /** The first of them, at most ten, in DNS presentation form: printable ASCII. */
+  readonly hosts: readonly string[];
+}
+
+/** Why a connection was closed by us. */
+export type CloseCause = "malformed" | "half-request" | "never-reads" | "idle" | "evicted" | "refused";
+
+/**
+ * What metrics and logs hear from the binding. Every call is made in the hot path and must return at once. Domains are
+ * for log lines only, never for metric labels.
+ */
+export interface PostfixObserver {
+  /** `flavour` is null for a map name that is not ours. */
+  answered?(flavour: Flavour | null, status: ReplyStatus, source: ReplySource): void;
+  /** At most once for each cold answer of a testing policy. */
+  testing?(evaluation: TestingEvaluation): void;
+  /** The binding itself failed; the mail was deferred. */
+  failed?(domain: string, error: unknown): void;
+  closed?(cause: CloseCause): void;
+}
