@@ -111,7 +111,8 @@ export const FLAG_GET_IN_FLIGHT: u32 = 2;
 export const FLAG_RECHECK_WAITING: u32 = 4;
 export const FLAG_PAST_LOST: u32 = 8;
 export const FLAG_STORE_UNREADABLE: u32 = 16;
-export const FLAG_ALL: u32 = 31;
+export const FLAG_FORCE: u32 = 32;
+export const FLAG_ALL: u32 = 63;
 
 export const ON_FAILURE_DEFER_BRIEFLY: u32 = 0;
 export const ON_FAILURE_DELIVER: u32 = 1;

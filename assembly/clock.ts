@@ -11,6 +11,7 @@ const CLOCK_SLIP: u32 = 300;
 
 let time: u32 = 0;
 let jumped: bool = false;
+let moved: bool = false;
 
 /** The state's time, seconds. Set by startClock, stands still during one step. */
 export function now(): u32 {
@@ -46,13 +47,14 @@ function anchorClock(at: u32, uptime: u32): void {
   set(S_ANCHOR_BOOT, asked(Q_BOOT));
 }
 
-export function isSameBoot(): bool {
+function isSameBoot(): bool {
   return get(S_ANCHOR_BOOT) === asked(Q_BOOT);
 }
 
 /** Settles what time it is for this state, anchoring it when this boot sees it for the first time. */
 export function startClock(isNew: bool): void {
   jumped = false;
+  moved = false;
   if (isNew) {
     anchorClock(wallClock(), asked(Q_UPTIME));
     time = wallClock();
@@ -70,6 +72,7 @@ export function startClock(isNew: bool): void {
   time = atLeast(time, wallClock());
   anchorClock(time, asked(Q_UPTIME));
   setFlag(REANCHORED, true);
+  moved = true;
 }
 
 /**
@@ -81,6 +84,11 @@ export function restartClock(elapsed: u32, uptime: u32): void {
   anchorClock(started, uptime);
   setFlag(REANCHORED, false);
   time = plus(started, elapsed);
+}
+
+/** Did this step anchor a known state anew? */
+export function clockMoved(): bool {
+  return moved;
 }
 
 /** The wall clock stands more than 30 days ahead of what was to be expected. It is believed, and it is said. */

@@ -63,6 +63,7 @@ import { load32, OUT, store32 } from "./memory.ts";
 import { failAt } from "./verdict.ts";
 
 let request: usize = 0;
+let named: i32 = 0;
 
 function fact(field: u32): u32 {
   return load32(request + field);
@@ -86,13 +87,6 @@ function chainFault(): u32 {
   return chain === CHAIN_INVALID ? WHY_CHAIN_INVALID : WHY_COMPLIANT;
 }
 
-/** Does the certificate name the MX host itself (R-8461-4.2-03, -05)? The list was checked before. */
-function nameFault(): u32 {
-  const names = request + fact(J_NAMES);
-  const host = request + fact(J_HOST);
-  return matchIdentity(names, fact(J_NAMES + 4), host, fact(J_HOST + 4)) === 1 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;
-}
-
 function planFault(): u32 {
   const reason = fact(J_REASON);
   if (reason === PLAN_NOT_IN_POLICY) return WHY_NOT_IN_POLICY;
@@ -107,7 +101,8 @@ function findFault(): u32 {
   const session = sessionFault();
   if (session !== WHY_COMPLIANT) return session;
   const chain = chainFault();
-  return chain !== WHY_COMPLIANT ? chain : nameFault();
+  if (chain !== WHY_COMPLIANT) return chain;
+  return named === 1 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;
 }
 
 function resultType(why: u32): u32 {
@@ -141,10 +136,15 @@ function badField(n: u32): i32 {
   const action = fact(J_ACTION);
   if (action !== ACTION_PKIX && action !== ACTION_OPPORTUNISTIC && action !== ACTION_SKIP) return i32(J_ACTION);
   if (fact(J_REASON) > PLAN_TEMPORARY || (action === ACTION_PKIX && fact(J_REASON) !== PLAN_OK)) return i32(J_REASON);
+  if (fact(J_EVALUATE) > 1) return i32(J_EVALUATE);
+  if (fact(J_FLAGS) > JUDGE_LAST_HOST) return i32(J_FLAGS);
   if (fact(J_SESSION) < SESSION_NOT_CONNECTED || fact(J_SESSION) > SESSION_TLS) return i32(J_SESSION);
   if (fact(J_CHAIN) > CHAIN_INVALID) return i32(J_CHAIN);
   if (!isPartInside(J_NAMES, n)) return i32(J_NAMES);
-  return isPartInside(J_HOST, n) ? -1 : i32(J_HOST);
+  if (!isPartInside(J_HOST, n)) return i32(J_HOST);
+  // Does the certificate name the MX host itself (R-8461-4.2-03, -05)? Negative for a list that is cut.
+  named = matchIdentity(request + fact(J_NAMES), fact(J_NAMES + 4), request + fact(J_HOST), fact(J_HOST + 4));
+  return named < 0 ? i32(J_NAMES) : -1;
 }
 
 /** JUDGE_DELIVER, JUDGE_NEXT_HOST or JUDGE_DEFER, or an error code. OUT holds verdict, result type, compliance, why. */

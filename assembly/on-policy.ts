@@ -36,7 +36,7 @@ import {
   TOKEN_UPTIME_MS,
 } from "./abi.ts";
 import { answerNegative, answerPending, answerPolicy, discoveryResult } from "./answer.ts";
-import { atLeast, atMost, isSameBoot, now, plus, restartClock, since, wallClock } from "./clock.ts";
+import { atLeast, atMost, now, plus, restartClock, since, wallClock } from "./clock.ts";
 import { wantForget, wantNotice, wantQuery, wantStore } from "./effects.ts";
 import {
   backOff,
@@ -61,8 +61,10 @@ import {
   REANCHORED,
   S_ALARM,
   S_ANCHOR_UPTIME,
+  S_BACKOFF_DETAIL,
   S_BACKOFF_ID,
   S_BACKOFF_ID_LENGTH,
+  S_BACKOFF_STATUS,
   S_BACKOFF_UNTIL,
   S_CHECK_DUE,
   S_CHECKED_AT,
@@ -86,7 +88,7 @@ import {
   setId,
   setPolicy,
 } from "./state.ts";
-import { beginVerdict, errorOffset, excused, leniencyUsed } from "./verdict.ts";
+import { beginVerdict, errorOffset, excused, failAt, leniencyUsed } from "./verdict.ts";
 
 const SKEW: u32 = 300;
 const NEGATIVE_FLOOR: u32 = 60;
@@ -96,7 +98,7 @@ const FAILURES_ALARM: u32 = 3; // R-8461-CSM-15
 function isOlderThanHeld(elapsed: u32): bool {
   if (get(S_MODE) === MODE_ABSENT) return false;
   // The held policy was fetched in another boot: only the wall clock can compare the two.
-  if (!isSameBoot() || hasFlag(REANCHORED)) return plus(since(wallClock(), elapsed), SKEW) < get(S_FETCHED_AT);
+  if (hasFlag(REANCHORED)) return plus(since(wallClock(), elapsed), SKEW) < get(S_FETCHED_AT);
   const started = token(TOKEN_UPTIME);
   const heldStarted = get(S_ANCHOR_UPTIME);
   return started < heldStarted || (started === heldStarted && token(TOKEN_UPTIME_MS) < get(S_FETCHED_MS));
@@ -106,9 +108,11 @@ function isOlderThanHeld(elapsed: u32): bool {
 function adopt(elapsed: u32): void {
   const before = now();
   const unusedFor = since(before, get(S_LAST_USED));
+  const idAge = since(before, get(S_CHECKED_AT));
   restartClock(elapsed, token(TOKEN_UPTIME));
   if (now() < before) clearIdFetches();
   set(S_LAST_USED, since(now(), unusedFor));
+  set(S_CHECKED_AT, since(now(), idAge));
   set(S_FETCHED_AT, since(now(), elapsed));
   set(S_FETCHED_MS, token(TOKEN_UPTIME_MS));
   set(S_MODE, policyMode());
@@ -194,6 +198,8 @@ function reject(status: u32, detail: i32): void {
   if (token(TOKEN_ID_LENGTH) !== 0)
     setId(S_BACKOFF_ID, S_BACKOFF_ID_LENGTH, tokenAt() + TOKEN_ID, token(TOKEN_ID_LENGTH));
   else setId(S_BACKOFF_ID, S_BACKOFF_ID_LENGTH, idAt(S_ID), get(S_ID_LENGTH));
+  set(S_BACKOFF_STATUS, status);
+  set(S_BACKOFF_DETAIL, u32(detail));
   set(S_FAILURES, plus(get(S_FAILURES), 1));
   if (isLive()) keepDespite(status, detail);
   else continueWithout(status, detail);
@@ -202,8 +208,8 @@ function reject(status: u32, detail: i32): void {
 /** The media type is judged here, the same for every host (R-8461-3.2-03, AMB-08). 0 or an error code. */
 function mediaTypeError(): i32 {
   if (asked(Q_TYPE + 4) === ABSENT)
-    return excused(asked(Q_LENIENCY), LENIENT_MISSING_CONTENT_TYPE) ? 0 : E_MEDIA_TYPE_MISSING;
-  return isTextPlain(part(Q_TYPE), partLength(Q_TYPE)) ? 0 : E_MEDIA_TYPE;
+    return excused(asked(Q_LENIENCY), LENIENT_MISSING_CONTENT_TYPE) ? 0 : failAt(0, E_MEDIA_TYPE_MISSING);
+  return isTextPlain(part(Q_TYPE), partLength(Q_TYPE)) ? 0 : failAt(0, E_MEDIA_TYPE);
 }
 
 function judgeBody(elapsed: u32): void {

@@ -43,7 +43,9 @@ import {
   isId,
   KNOWN,
   OPEN_TOLD,
+  S_BACKOFF_DETAIL,
   S_BACKOFF_ID_LENGTH,
+  S_BACKOFF_STATUS,
   S_BACKOFF_UNTIL,
   S_CHECK_DUE,
   S_CHECKED_AT,
@@ -136,12 +138,14 @@ function getForChangedId(wait: bool): void {
 /** A policy is held and stays in force meanwhile; only a re-check waits for the newer one (R-8461-5.1-05). */
 function onIdWhileLive(): void {
   const same = isId(S_ID, S_ID_LENGTH, recordId(), recordIdLength());
+  // A changed id confirms nothing: a re-check stays owed until its policy is here (R-8461-5.1-05).
+  if (same) set(S_CHECKED_AT, now());
   refreshIfDue(recordId(), recordIdLength());
   const backingOff = isBackingOff(recordId(), recordIdLength());
   if (!same && !getWanted() && !askedFlag(FLAG_GET_IN_FLIGHT) && !backingOff)
     getForChangedId(askedFlag(FLAG_RECHECK_WAITING));
   const underWay = getWanted() || askedFlag(FLAG_GET_IN_FLIGHT);
-  if (same || !underWay || !askedFlag(FLAG_RECHECK_WAITING)) answerPolicy(STATUS_CACHED, 0);
+  if (!underWay || !askedFlag(FLAG_RECHECK_WAITING)) answerPolicy(STATUS_CACHED, 0);
 }
 
 /** Nothing is held: fetch, unless this very id has just failed. */
@@ -153,7 +157,8 @@ function onIdWhileEmpty(): void {
     else wantGet(true, recordId(), recordIdLength());
   }
   if (getWanted()) return;
-  // The failure that is being backed off from is what the caller hears.
+  // The failure that is being backed off from is what the caller hears, whatever DNS said in between (R-8461-3.3-16).
+  setNegative(get(S_BACKOFF_STATUS), i32(get(S_BACKOFF_DETAIL)));
   set(S_NEGATIVE_UNTIL, atMost(get(S_CHECK_DUE), atLeast(get(S_BACKOFF_UNTIL), plus(now(), 1))));
   answerNegative();
 }
@@ -161,7 +166,6 @@ function onIdWhileEmpty(): void {
 function onId(): void {
   closeWindow();
   scheduleCheck(asked(Q_TTL));
-  set(S_CHECKED_AT, now());
   if (isLive()) onIdWhileLive();
   else onIdWhileEmpty();
 }

@@ -146,5 +146,6 @@ export function selectRecord(rrset: usize, n: u32, leniency: u32): i32 {
   if (candidates === 0) return 0;
   if (candidates > 1) return failAt(candidate, E_RECORD_SEVERAL);
   const joined = joinStrings(rrset + candidate + 2, load16(rrset + candidate));
+  beginVerdict(); // what the other records would have needed does not count
   return readRecord(0, dropLeadingBlanks(u32(joined), leniency), leniency);
 }

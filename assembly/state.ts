@@ -1,7 +1,17 @@
 // The stored form of what is known about one Policy Domain: a fixed head, then the domain, then the policy text.
 // docs/abi.md "Stored state" is the same table in words. The head of the state at hand lives in a working copy; the
 // domain and the policy stay where the request put them.
-import { DOMAIN_LIMIT, E_STATE, ID_LIMIT, MODE_ABSENT, MODE_NONE, POLICY_LIMIT } from "./abi.ts";
+import {
+  DOMAIN_LIMIT,
+  E_STATE,
+  ID_LIMIT,
+  LENIENT_ALL,
+  MAX_AGE_LIMIT,
+  MODE_ABSENT,
+  MODE_NONE,
+  POLICY_LIMIT,
+  STATUS_STORE_FAILED,
+} from "./abi.ts";
 import { copy, load32, sameBytes, store32 } from "./memory.ts";
 
 export const S_MAGIC: u32 = 0;
@@ -37,7 +47,9 @@ export const S_DOMAIN_LENGTH: u32 = 128;
 export const S_POLICY_LENGTH: u32 = 132;
 export const S_ID: u32 = 136;
 export const S_BACKOFF_ID: u32 = 168;
-export const S_HEAD: u32 = 200;
+export const S_BACKOFF_STATUS: u32 = 200;
+export const S_BACKOFF_DETAIL: u32 = 204;
+export const S_HEAD: u32 = 208;
 
 /** One definite discovery was made: losing the store no longer counts against this domain. */
 export const KNOWN: u32 = 1;
@@ -51,7 +63,7 @@ export const ID_FETCH_SLOTS: u32 = 5;
 const MAGIC: u32 = 0x5354534d; // "MSTS"
 const FORMAT: u32 = 1;
 
-const HEAD: usize = memory.data(200, 16);
+const HEAD: usize = memory.data(208, 16);
 let domainAt: usize = 0;
 let policyAt: usize = 0;
 let changed: bool = false;
@@ -154,11 +166,18 @@ function hasSoundLengths(p: usize, n: u32): bool {
   return padded(S_HEAD + domainLength + policyLength) === n;
 }
 
+/** Are the fields whose values are words or have a limit possible? A checksum says that nothing changed, not that it is right. */
+function hasSoundFields(p: usize): bool {
+  if (load32(p + S_MODE) > MODE_NONE || load32(p + S_MAX_AGE) > MAX_AGE_LIMIT) return false;
+  if (load32(p + S_LENIENCY) > LENIENT_ALL) return false;
+  return load32(p + S_NEGATIVE_STATUS) <= STATUS_STORE_FAILED && load32(p + S_BACKOFF_STATUS) <= STATUS_STORE_FAILED;
+}
+
 /** Reads a state that is to belong to this domain: 0, or E_STATE for anything damaged, foreign or newer. */
 export function readState(p: usize, n: u32, domain: usize, domainLength: u32): i32 {
   if (n < S_HEAD || load32(p + S_MAGIC) !== MAGIC || load32(p + S_VERSION) !== FORMAT) return E_STATE;
   if (load32(p + S_LENGTH) !== n || !hasSoundLengths(p, n) || load32(p + S_CHECKSUM) !== checksum(p, n)) return E_STATE;
-  if (load32(p + S_MODE) > MODE_NONE) return E_STATE;
+  if (!hasSoundFields(p)) return E_STATE;
   if (!sameBytes(p + S_HEAD, load32(p + S_DOMAIN_LENGTH), domain, domainLength)) return E_STATE;
   copy(HEAD, p, S_HEAD);
   domainAt = domain;

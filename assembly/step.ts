@@ -7,6 +7,7 @@ import {
   EVENT_RECHECK,
   EVENT_RECORD,
   EVENT_REFRESH,
+  FLAG_FORCE,
   FLAG_GET_IN_FLIGHT,
   FLAG_QUERY_IN_FLIGHT,
   FLAG_STORE_UNREADABLE,
@@ -14,6 +15,7 @@ import {
   NOTICE_CLOCK_AHEAD,
   NOTICE_CLOCK_BEHIND,
   NOTICE_POLICY_EXPIRED,
+  Q_DATA,
   Q_DOMAIN,
   Q_EVENT,
   Q_STATE,
@@ -22,7 +24,7 @@ import {
   STATUS_PENDING,
 } from "./abi.ts";
 import { answerNegative, answerPending, answerPolicy, isOpen } from "./answer.ts";
-import { clockFellBehind, clockJumpedAhead, now, since, startClock } from "./clock.ts";
+import { clockFellBehind, clockJumpedAhead, clockMoved, now, since, startClock } from "./clock.ts";
 import { beginEffects, flushEffects, wantForget, wantNotice, wantQuery, wantStore, wantWake } from "./effects.ts";
 import { isDue, isExpired, isLive, isSilent, isUnused, policyAge, touch, wakeIn } from "./freshness.ts";
 import { onPolicy } from "./on-policy.ts";
@@ -32,9 +34,9 @@ import {
   emptyState,
   get,
   hasFlag,
-  holdsPolicy,
   REANCHORED,
   readState,
+  S_BACKOFF_UNTIL,
   S_CHECK_DUE,
   S_ID_LENGTH,
   S_MODE,
@@ -53,7 +55,7 @@ function isFlying(): bool {
 /** A look at the record that nobody waits for, when one is due. */
 function checkInBackground(): void {
   if (isFlying()) return;
-  if (isDue(S_CHECK_DUE) || (holdsPolicy() && !isUnused() && isDue(S_REFRESH_DUE))) wantQuery(false);
+  if (isDue(S_CHECK_DUE) || (isLive() && !isUnused() && isDue(S_REFRESH_DUE))) wantQuery(false);
 }
 
 /** A negative that may be given again without asking. */
@@ -87,9 +89,20 @@ function onDeadline(): void {
   else answerPending(STATUS_PENDING);
 }
 
+/** An operator wants the policy fetched now, whatever its age and whatever failed before. */
+function force(): void {
+  touch();
+  set(S_BACKOFF_UNTIL, 0);
+  set(S_NEGATIVE_UNTIL, 0);
+  set(S_REFRESH_DUE, 0);
+}
+
 /** The wake-up time has come: the refresh begins with a look at the id, so that the new policy gets the right one. */
 function onRefresh(): void {
-  if (isLive() && !isUnused() && isDue(S_REFRESH_DUE) && !isFlying()) wantQuery(false);
+  const forced = askedFlag(FLAG_FORCE);
+  if (forced) force();
+  if (isFlying()) return;
+  if (forced || (isLive() && !isUnused() && isDue(S_REFRESH_DUE))) wantQuery(forced);
 }
 
 /** There is no grace after expiry: the policy goes, and says so. */
@@ -135,9 +148,10 @@ export function step(p: usize, n: u32): i32 {
   const badState = readHeldState();
   if (badState !== 0) return failAt(asked(Q_STATE), badState);
   startClock(partLength(Q_STATE) === 0);
-  if (asked(Q_EVENT) !== EVENT_LOOKUP) noticeClock();
+  // A lookup that moved the clock is the only one that can say so; all others leave it to the rarer events.
+  if (asked(Q_EVENT) !== EVENT_LOOKUP || clockMoved()) noticeClock();
   if (isExpired()) expire();
-  if (handle(asked(Q_EVENT)) !== 0) return failAt(asked(Q_EVENT), E_REQUEST);
+  if (handle(asked(Q_EVENT)) !== 0) return failAt(Q_DATA, E_REQUEST);
   if (isLive() && (stateChanged() || asked(Q_EVENT) === EVENT_REFRESH)) wantWake(wakeIn());
   return flushEffects();
 }

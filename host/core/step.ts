@@ -27,7 +27,9 @@ import {
 } from "./names.ts";
 
 export type StepEvent =
-  | { readonly kind: "lookup" | "deadline" | "refresh" | "recheck" }
+  | { readonly kind: "lookup" | "deadline" | "recheck" }
+  /** force: an operator asks; fetched whatever the age, back-off notwithstanding. */
+  | { readonly kind: "refresh"; readonly force?: boolean }
   /** rrset: raw RDATA of each TXT RR; ttl in seconds, the negative TTL for "none". */
   | {
       readonly kind: "record";
@@ -202,7 +204,8 @@ function flagsOf(request: StepRequest): number {
     (request.getInFlight ? abi.FLAG_GET_IN_FLIGHT : 0) |
     (request.recheckWaiting ? abi.FLAG_RECHECK_WAITING : 0) |
     (request.pastLost ? abi.FLAG_PAST_LOST : 0) |
-    (request.storeUnreadable ? abi.FLAG_STORE_UNREADABLE : 0)
+    (request.storeUnreadable ? abi.FLAG_STORE_UNREADABLE : 0) |
+    (request.event.kind === "refresh" && request.event.force ? abi.FLAG_FORCE : 0)
   );
 }
 

@@ -2,7 +2,8 @@ import type { Decision, HonouredPolicy } from "./decision.ts";
 
 /** A caller that waits for what is being found out. */
 export interface Waiter {
-  readonly kind: "lookup" | "recheck";
+  /** A recheck waits for a newer policy if there is one, a refetch for any. */
+  readonly kind: "lookup" | "recheck" | "refetch";
   resolve(decision: Decision): void;
   readonly callOff: () => void;
 }
@@ -34,13 +35,28 @@ export class DomainEntry {
     this.domain = domain;
   }
 
+  /** Takes over what was read or written: the state and the version of its row. */
+  hold(state: Uint8Array | null, version: number): void {
+    this.state = state;
+    this.version = version;
+  }
+
+  /** Runs a task when the domain's earlier ones are done. */
+  inTurn<T>(task: () => Promise<T>): Promise<T> {
+    this.pending++;
+    const run = this.tail.then(task);
+    const leave = () => void this.pending--;
+    this.tail = run.then(leave, leave);
+    return run;
+  }
+
   /** May this entry be dropped from memory without anybody noticing? */
   get isIdle(): boolean {
     return this.pending === 0 && this.waiters.size === 0 && !this.queryInFlight && !this.getInFlight;
   }
 
   get recheckWaiting(): boolean {
-    for (const waiter of this.waiters) if (waiter.kind === "recheck") return true;
+    for (const waiter of this.waiters) if (waiter.kind !== "lookup") return true;
     return false;
   }
 }

@@ -1,0 +1,89 @@
+import type { StepEvent } from "../core/step.ts";
+import { policyRecordName } from "../dns/names.ts";
+import type { DnsClient, DnsOutcome } from "../dns/types.ts";
+import type { PolicyFetcher } from "../https/types.ts";
+import type { Clock } from "./clock.ts";
+import type { DomainEntry } from "./domain-entry.ts";
+import { fetchFailed, recordFailed } from "./failure-text.ts";
+import type { EngineObserver } from "./observer.ts";
+
+export interface Outside {
+  readonly dns: Pick<DnsClient, "txt">;
+  readonly fetcher: Pick<PolicyFetcher, "fetch">;
+}
+
+/** The I/O that the core asks for, turned into the event it waits for. Never rejects. */
+export class Flights {
+  readonly #outside: Outside;
+  readonly #clock: Clock;
+  readonly #observer: EngineObserver;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(outside: Outside, clock: Clock, observer: EngineObserver) {
+    this.#outside = outside;
+    this.#clock = clock;
+    this.#observer = observer;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  get isClosing(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Counts background work, so that close() can wait for it. */
+  track(work: Promise<unknown>): void {
+    this.#running.add(work);
+    void work.finally(() => this.#running.delete(work));
+  }
+
+  async queryRecord(entry: DomainEntry): Promise<StepEvent> {
+    const name = policyRecordName(entry.domain) as string;
+    try {
+      const outcome = await this.#outside.dns.txt(name, this.#signal());
+      this.#observer.queried(outcome.kind === "records" ? "records" : outcome.reason);
+      if (outcome.kind === "failed") entry.detail = recordFailed(entry.domain, outcome);
+      return recordEvent(outcome);
+    } catch (error) {
+      this.#observer.fault("TXT query", error);
+      return { kind: "record", outcome: "failed" };
+    }
+  }
+
+  async getPolicy(entry: DomainEntry, token: Uint8Array): Promise<StepEvent> {
+    const started = this.#clock.read().uptimeMs;
+    try {
+      const fetched = await this.#outside.fetcher.fetch(entry.domain, this.#signal());
+      const seconds = (this.#clock.read().uptimeMs - started) / 1000;
+      this.#observer.fetched(entry.domain, fetched.ok ? "ok" : fetched.failure, seconds);
+      if (fetched.ok) return { kind: "policy", token, body: fetched.body, contentType: fetched.contentType };
+      entry.detail = fetchFailed(entry.domain, fetched.detail);
+      return { kind: "policy", token, failure: fetched.failure };
+    } catch (error) {
+      this.#observer.fault("policy fetch", error);
+      return { kind: "policy", token, failure: "protocol" };
+    }
+  }
+
+  /** A signal of its own for each flight: thousands of listeners on one would be a leak in all but name. */
+  #signal(): AbortSignal {
+    return AbortSignal.any([this.#closing.signal]);
+  }
+
+  abort(): void {
+    this.#closing.abort();
+  }
+
+  async landed(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+}
+
+function recordEvent(outcome: DnsOutcome<Uint8Array>): StepEvent {
+  if (outcome.kind === "failed") return { kind: "record", outcome: "failed" };
+  if (outcome.kind === "none") return { kind: "record", outcome: "none", ttl: outcome.ttl };
+  return { kind: "record", outcome: "answered", rrset: outcome.records, ttl: outcome.ttl };
+}

@@ -1,0 +1,127 @@
+import type { Effect } from "../core/step.ts";
+import { type PolicyStore, StoreError } from "../store/types.ts";
+import type { Clock } from "./clock.ts";
+import type { DomainEntry } from "./domain-entry.ts";
+import type { EngineObserver } from "./observer.ts";
+
+/** A row is looked at again at least this often, and before each record check: other processes write too. */
+const VERSION_CHECK_MS = 60_000;
+/** A policy lost longer ago than the longest max_age would have expired by now. */
+const LOST_FOR_SECONDS = 31_557_600;
+
+/** Between the entries in memory and the store: reads rows, carries out `store` and `forget`, notices other writers. */
+export class Shelf {
+  readonly #store: PolicyStore;
+  readonly #clock: Clock;
+  readonly #observer: EngineObserver;
+  #lostAt: number | null = null;
+  /** Highest Unix second the store has seen. */
+  highWater = 0;
+
+  constructor(store: PolicyStore, clock: Clock, observer: EngineObserver) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#observer = observer;
+  }
+
+  async open(): Promise<void> {
+    try {
+      this.highWater = await this.#store.highWaterTime();
+      this.#lostAt = await this.#store.lostAt();
+    } catch (error) {
+      this.failed(error, "");
+    }
+  }
+
+  /** Were stored policies lost so lately that this domain's may have been among them? */
+  isPastLost(entry: DomainEntry): boolean {
+    const lately = this.#lostAt !== null && this.#clock.read().now - this.#lostAt < LOST_FOR_SECONDS;
+    return entry.pastLost || lately;
+  }
+
+  /** Reads the row if it was never read, or looks whether it changed when that is due. False: it cannot be read. */
+  async load(entry: DomainEntry, when: "due" | "now"): Promise<boolean> {
+    const uptimeMs = this.#clock.read().uptimeMs;
+    const checkedAt = entry.versionCheckedAt;
+    if (checkedAt !== null && when === "due" && uptimeMs - checkedAt < VERSION_CHECK_MS) return true;
+    try {
+      if (checkedAt === null || (await this.#store.version(entry.domain)) !== entry.version) await this.#read(entry);
+      entry.versionCheckedAt = uptimeMs;
+      return true;
+    } catch (error) {
+      return this.#onUnreadable(entry, error, uptimeMs);
+    }
+  }
+
+  async #read(entry: DomainEntry): Promise<void> {
+    const row = await this.#store.get(entry.domain);
+    // What was never stored (a negative, a back-off without a policy) is not undone by there being no row.
+    if (row || entry.version !== 0) entry.hold(row?.state ?? null, row?.version ?? 0);
+  }
+
+  /** Did another process write this row since it was read? */
+  async isOutdated(entry: DomainEntry): Promise<boolean> {
+    if (entry.versionCheckedAt === this.#clock.read().uptimeMs) return false;
+    const before = entry.version;
+    await this.load(entry, "now");
+    return entry.version !== before;
+  }
+
+  /** A state that fails its checksum is no policy, and no proof that there was none (R-8461-CSM-12). */
+  dropDamaged(entry: DomainEntry): void {
+    this.#observer.storeFailed("damaged-row", entry.domain, "the stored state fails its checksum");
+    entry.state = null;
+    entry.pastLost = true;
+  }
+
+  /** What memory still holds is served on; without it, anything but a policy found live is TEMP (R-8461-CSM-13). */
+  async #onUnreadable(entry: DomainEntry, error: unknown, uptimeMs: number): Promise<boolean> {
+    if (!(error instanceof StoreError) || error.failure !== "damaged-row") {
+      this.failed(error, entry.domain);
+      return entry.versionCheckedAt !== null;
+    }
+    this.dropDamaged(entry);
+    entry.version = await this.#store.version(entry.domain);
+    entry.versionCheckedAt = uptimeMs;
+    return true;
+  }
+
+  failed(error: unknown, domain: string): void {
+    if (!(error instanceof StoreError)) throw error;
+    this.#observer.storeFailed(error.failure, domain, error.message);
+  }
+
+  /** Writes or deletes the row, durably. The version it has now, or null: another process was faster. */
+  async persist(entry: DomainEntry, effects: readonly Effect[], state: Uint8Array | null): Promise<number | null> {
+    try {
+      if (state && effects.some((effect) => effect.kind === "store")) return await this.#put(entry, state);
+      if (effects.some((effect) => effect.kind === "forget"))
+        return (await this.#store.forget(entry.domain, entry.version)) ? 0 : null;
+    } catch (error) {
+      this.failed(error, entry.domain); // counted and logged; the policy is honoured from memory
+    }
+    return entry.version;
+  }
+
+  async #put(entry: DomainEntry, state: Uint8Array): Promise<number | null> {
+    const version = await this.#store.put(entry.domain, state, entry.version);
+    if (version !== null) this.highWater = Math.max(this.highWater, this.#clock.read().now);
+    return version;
+  }
+
+  /** An operator's purge: whatever version the row has. */
+  async purge(entry: DomainEntry): Promise<void> {
+    do await this.load(entry, "now");
+    while (!(await this.#store.forget(entry.domain, entry.version)));
+    entry.hold(null, 0);
+    entry.pastLost = false;
+  }
+
+  async *domains(): AsyncIterable<string> {
+    try {
+      for await (const { domain } of this.#store.list()) yield domain;
+    } catch (error) {
+      this.failed(error, "");
+    }
+  }
+}
