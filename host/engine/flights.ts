@@ -17,7 +17,8 @@ export class Flights {
   readonly #outside: Outside;
   readonly #clock: Clock;
   readonly #observer: EngineObserver;
-  readonly #closing = new AbortController();
+  readonly #airborne = new Set<AbortController>();
+  #closing = false;
   readonly #running = new Set<Promise<unknown>>();
 
   constructor(outside: Outside, clock: Clock, observer: EngineObserver) {
@@ -31,7 +32,7 @@ export class Flights {
   }
 
   get isClosing(): boolean {
-    return this.#closing.signal.aborted;
+    return this.#closing;
   }
 
   /** Counts background work, so that close() can wait for it. */
@@ -43,7 +44,7 @@ export class Flights {
   async queryRecord(entry: DomainEntry): Promise<StepEvent> {
     const name = policyRecordName(entry.domain) as string;
     try {
-      const outcome = await this.#outside.dns.txt(name, this.#signal());
+      const outcome = await this.#fly((signal) => this.#outside.dns.txt(name, signal));
       this.#observer.queried(outcome.kind === "records" ? "records" : outcome.reason);
       if (outcome.kind === "failed") entry.detail = recordFailed(entry.domain, outcome);
       return recordEvent(outcome);
@@ -56,7 +57,7 @@ export class Flights {
   async getPolicy(entry: DomainEntry, token: Uint8Array): Promise<StepEvent> {
     const started = this.#clock.read().uptimeMs;
     try {
-      const fetched = await this.#outside.fetcher.fetch(entry.domain, this.#signal());
+      const fetched = await this.#fly((signal) => this.#outside.fetcher.fetch(entry.domain, signal));
       const seconds = (this.#clock.read().uptimeMs - started) / 1000;
       this.#observer.fetched(entry.domain, fetched.ok ? "ok" : fetched.failure, seconds);
       if (fetched.ok) return { kind: "policy", token, body: fetched.body, contentType: fetched.contentType };
@@ -68,13 +69,21 @@ export class Flights {
     }
   }
 
-  /** A signal of its own for each flight: thousands of listeners on one would be a leak in all but name. */
-  #signal(): AbortSignal {
-    return AbortSignal.any([this.#closing.signal]);
+  /** Each flight has a signal of its own: thousands of listeners on one would be a leak in all but name. */
+  async #fly<T>(io: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    if (this.#closing) controller.abort();
+    this.#airborne.add(controller);
+    try {
+      return await io(controller.signal);
+    } finally {
+      this.#airborne.delete(controller);
+    }
   }
 
   abort(): void {
-    this.#closing.abort();
+    this.#closing = true;
+    for (const controller of this.#airborne) controller.abort();
   }
 
   async landed(): Promise<void> {
