@@ -1,0 +1,172 @@
+import { setMaxListeners } from "node:events";
+import type { DnsClient } from "../dns/types.ts";
+import { addressForbidden } from "./addresses.ts";
+import { connectToPolicyHost, type MatchesDnsId } from "./connect.ts";
+import { getPolicy } from "./exchange.ts";
+import { FetchError } from "./failure.ts";
+import { type PolicyTarget, policyTarget } from "./policy-host.ts";
+import { Slots } from "./slots.ts";
+import { policyFetchTrust } from "./trust.ts";
+import type { PolicyFetch, PolicyFetcher } from "./types.ts";
+
+const HTTPS_PORT = 443;
+/** RFC 8461 §3.3 suggests one minute; a shorter limit loses slow but compliant publishers. */
+const DEFAULT_TIMEOUT_MS = 60_000;
+const DEFAULT_MAX_CONCURRENT = 64;
+
+export interface PolicyFetcherOptions {
+  readonly dns: Pick<DnsClient, "addresses">;
+  /** Trusted roots as PEM text; default: those shipped with Node. */
+  readonly caPem?: string | undefined;
+  /** Milliseconds for everything: the wait for a slot, DNS, connect, TLS, headers and body. */
+  readonly timeoutMs?: number;
+  readonly allowPrivateAddresses?: boolean;
+  readonly matchesDnsId: MatchesDnsId;
+  /** Fetches that run at once; more wait, within their own deadline. */
+  readonly maxConcurrent?: number;
+  /** For tests and the lab, which cannot listen on 443. The URL and the Host header never carry a port. */
+  readonly dialPort?: number;
+  /** No proxy is used, in particular none named by the environment (R-8461-3.3-10). */
+  readonly proxy?: undefined;
+}
+
+/** @throws Error when caPem cannot be used, RangeError when maxConcurrent is no positive integer */
+export function createPolicyFetcher(options: PolicyFetcherOptions): PolicyFetcher {
+  return new HttpsPolicyFetcher(options);
+}
+
+class HttpsPolicyFetcher implements PolicyFetcher {
+  readonly #options: PolicyFetcherOptions;
+  readonly #timeoutMs: number;
+  readonly #trust: ReturnType<typeof policyFetchTrust>;
+  readonly #slots: Slots;
+  readonly #running = new Map<Deadline, Promise<PolicyFetch>>();
+  #closed = false;
+
+  constructor(options: PolicyFetcherOptions) {
+    this.#options = options;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#trust = policyFetchTrust(options.caPem);
+    this.#slots = new Slots(options.maxConcurrent ?? DEFAULT_MAX_CONCURRENT);
+  }
+
+  async fetch(domain: string, signal?: AbortSignal): Promise<PolicyFetch> {
+    const target = policyTarget(domain);
+    const deadline = new Deadline(target.host, this.#timeoutMs, signal);
+    if (this.#closed) deadline.abort();
+    const flight = this.#fly(target, deadline);
+    this.#running.set(deadline, flight);
+    try {
+      return await flight;
+    } finally {
+      this.#running.delete(deadline);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const deadline of this.#running.keys()) deadline.abort();
+    await Promise.allSettled(this.#running.values());
+  }
+
+  async #fly(target: PolicyTarget, deadline: Deadline): Promise<PolicyFetch> {
+    let release: (() => void) | undefined;
+    try {
+      release = await this.#slots.take(deadline.signal);
+      return await this.#get(target, deadline);
+    } catch (error) {
+      const failure = deadline.signal.aborted ? deadline.signal.reason : error;
+      // Anything else is a fault of this program, not of the network.
+      if (!(failure instanceof FetchError)) throw failure;
+      return { ok: false, failure: failure.failure, detail: failure.message };
+    } finally {
+      release?.();
+      deadline.end();
+    }
+  }
+
+  async #get(target: PolicyTarget, deadline: Deadline): Promise<PolicyFetch> {
+    const { signal } = deadline;
+    deadline.step = `looking up the addresses of ${target.host}`;
+    const addresses = await this.#checkedAddresses(target.host, signal);
+    const connection = await connectToPolicyHost({
+      host: target.host,
+      addresses,
+      port: this.#options.dialPort ?? HTTPS_PORT,
+      trust: this.#trust,
+      matchesDnsId: this.#options.matchesDnsId,
+      signal,
+      timeoutMs: this.#timeoutMs,
+      onStep: (step) => {
+        deadline.step = step;
+      },
+    });
+    deadline.step = `waiting for the response of ${connection.peer.address}`;
+    const { body, contentType } = await getPolicy(target, connection, signal);
+    return { ok: true, body, contentType, peer: connection.peer };
+  }
+
+  /** What is returned is what is dialled: nothing resolves the name a second time (attack A-34). */
+  async #checkedAddresses(host: string, signal: AbortSignal): Promise<string[]> {
+    const outcome = await unlessAborted(signal, this.#options.dns.addresses(host, signal));
+    if (outcome.kind === "failed") throw new FetchError("dns", `the lookup of ${host} failed: ${outcome.detail}`);
+    if (outcome.kind === "none" || outcome.records.length === 0)
+      throw new FetchError("dns", `${host} has no address${outcome.kind === "none" ? ` (${outcome.reason})` : ""}`);
+
+    const allowPrivate = this.#options.allowPrivateAddresses ?? false;
+    const judged = outcome.records.map((address) => ({ address, why: addressForbidden(address, allowPrivate) }));
+    const allowed = judged.filter(({ why }) => why === null).map(({ address }) => address);
+    if (allowed.length > 0) return allowed;
+    const reasons = judged.map(({ address, why }) => `${address} (${why})`).join(", ");
+    throw new FetchError("address-forbidden", `no address of ${host} may be dialled: ${reasons}`);
+  }
+}
+
+/** The one time limit of a fetch (R-8461-3.3-13), joined with the caller's signal and with close(). */
+class Deadline {
+  /** What the fetch is waiting for, told when the time is over. */
+  step = "waiting for a free fetch slot";
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #caller: AbortSignal | undefined;
+  readonly #onCallerAbort = () => this.abort();
+
+  readonly #host: string;
+
+  constructor(host: string, timeoutMs: number, caller: AbortSignal | undefined) {
+    this.#host = host;
+    this.#caller = caller;
+    this.#timer = setTimeout(() => {
+      const limit = `${timeoutMs / 1000} s`;
+      this.#controller.abort(
+        new FetchError("timeout", `no complete answer from ${host} within ${limit}, was ${this.step}`),
+      );
+    }, timeoutMs);
+    if (caller === undefined) return;
+    // One signal may well stand for all fetches of an engine; that many listeners are no leak, end() removes them.
+    setMaxListeners(0, caller);
+    caller.addEventListener("abort", this.#onCallerAbort, { once: true });
+    if (caller.aborted) this.abort();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#controller.abort(new FetchError("aborted", `the fetch from ${this.#host} was given up, was ${this.step}`));
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#caller?.removeEventListener("abort", this.#onCallerAbort);
+  }
+}
+
+function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

@@ -1,0 +1,48 @@
+import { constants, X509Certificate } from "node:crypto";
+import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
+
+/**
+ * The TLS settings of every policy fetch, all stated, so that no command line flag or environment variable of Node
+ * supplies a weaker default: trusted roots, TLS >= 1.2 (R-8461-3.3-23), ciphers.
+ * @param caPem trusted roots as PEM text; default: the roots shipped with Node (NODE_EXTRA_CA_CERTS is not consulted)
+ * @throws Error when caPem holds no certificate, or one that cannot be read
+ */
+export function policyFetchTrust(caPem?: string): SecureContext {
+  return createSecureContext({
+    ca: caPem === undefined ? [...rootCertificates] : certificatesOf(caPem),
+    minVersion: "TLSv1.2",
+    // The built-in list, which --tls-cipher-list cannot replace, at 112 bits: no SHA-1 signature, no RSA or DH key
+    // under 2048 bits (RFC 9325 §4).
+    ciphers: `${constants.defaultCoreCipherList}:@SECLEVEL=2`,
+  });
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+// createSecureContext quietly skips what it cannot read; an empty trust store would then fail every fetch.
+function certificatesOf(pem: string): string[] {
+  const blocks = pem.match(PEM_CERTIFICATE) ?? [];
+  if (blocks.length === 0) throw new Error("the CA file holds no PEM certificate (-----BEGIN CERTIFICATE-----)");
+  for (const [index, block] of blocks.entries()) {
+    try {
+      new X509Certificate(block);
+    } catch (cause) {
+      throw new Error(`certificate ${index + 1} of ${blocks.length} in the CA file cannot be read`, { cause });
+    }
+  }
+  return blocks;
+}
+
+/**
+ * To be called when the daemon starts. The policy fetch itself verifies certificates whatever this variable says, but
+ * a process in which somebody switched verification off is not one to be trusted with it.
+ * @throws Error with what to do
+ */
+export function refuseUnsafeEnvironment(env: Readonly<NodeJS.ProcessEnv> = process.env): void {
+  // Node acts on the value "0" alone.
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED !== "0") return;
+  throw new Error(
+    "NODE_TLS_REJECT_UNAUTHORIZED=0 is set in the environment and turns certificate checks off in Node; not starting. " +
+      "Unset it. To trust a private CA, name its file as https.ca-file in the configuration.",
+  );
+}
