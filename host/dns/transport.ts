@@ -1,5 +1,5 @@
+import { Slots } from "../slots.ts";
 import type { DnsServer } from "./server.ts";
-import { Slots } from "./slots.ts";
 import { askOverTcp } from "./tcp.ts";
 import type { DnsFailure } from "./types.ts";
 import { askOverUdp } from "./udp.ts";

@@ -1,11 +1,11 @@
 import { setMaxListeners } from "node:events";
 import type { DnsClient } from "../dns/types.ts";
+import { Slots } from "../slots.ts";
 import { addressForbidden } from "./addresses.ts";
 import { connectToPolicyHost, type MatchesDnsId } from "./connect.ts";
 import { getPolicy } from "./exchange.ts";
 import { FetchError } from "./failure.ts";
 import { type PolicyTarget, policyTarget } from "./policy-host.ts";
-import { Slots } from "./slots.ts";
 import { policyFetchTrust } from "./trust.ts";
 import type { PolicyFetch, PolicyFetcher } from "./types.ts";
 
@@ -70,9 +70,9 @@ class HttpsPolicyFetcher implements PolicyFetcher {
   }
 
   async #fly(target: PolicyTarget, deadline: Deadline): Promise<PolicyFetch> {
-    let release: (() => void) | undefined;
+    const slot = await this.#slots.acquire(deadline.signal);
     try {
-      release = await this.#slots.take(deadline.signal);
+      if (slot !== "acquired") throw deadline.signal.reason;
       return await this.#get(target, deadline);
     } catch (error) {
       const failure = deadline.signal.aborted ? deadline.signal.reason : error;
@@ -80,7 +80,7 @@ class HttpsPolicyFetcher implements PolicyFetcher {
       if (!(failure instanceof FetchError)) throw failure;
       return { ok: false, failure: failure.failure, detail: failure.message };
     } finally {
-      release?.();
+      if (slot === "acquired") this.#slots.release();
       deadline.end();
     }
   }

@@ -1,4 +1,4 @@
-/** A bound on exchanges under way: each holds a socket, and a burst of mail must not use them all up. */
+/** A bound on exchanges under way: each holds a socket, and a burst of mail must not use them all up (R-8461-3.3-22). */
 export class Slots {
   readonly #limit: number;
   readonly #queueLimit: number;
@@ -6,7 +6,9 @@ export class Slots {
   /** In order of arrival. */
   readonly #waiting = new Set<() => void>();
 
-  constructor(limit: number, queueLimit: number) {
+  /** How many run at once, and how many may wait for their turn. */
+  constructor(limit: number, queueLimit = Number.POSITIVE_INFINITY) {
+    if (!Number.isInteger(limit) || limit < 1) throw new RangeError("the number of slots must be 1 or more");
     this.#limit = limit;
     this.#queueLimit = queueLimit;
   }
