@@ -1,6 +1,6 @@
 // Builds everything that is not committed: build/mta-sts.wasm (asc), build/config-validator.js (ajv), dist/ (tsc).
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -16,3 +16,5 @@ rmSync(`${root}/dist`, { recursive: true, force: true });
 run("asc", "node_modules/assemblyscript/bin/asc.js", ["--target", "release"]);
 run("config validator", "tools/build-config-validator.mjs", []);
 run("tsc", "node_modules/typescript/bin/tsc", ["-p", "tsconfig.json"]);
+chmodSync(`${root}/dist/bindings/cli/main.js`, 0o755);
+writeFileSync(`${root}/dist/.built`, ""); // its time tells tools/ready.mjs whether anything is newer

@@ -25,7 +25,7 @@ if (modified("node_modules/.package-lock.json") < modified("package-lock.json"))
   run("installing packages (npm ci)", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
 
 const sources = Math.max(
-  ...["assembly", "host", "bindings", "test"].map(newest),
-  ...["package.json", "tsconfig.json", "asconfig.json", "tools/build.mjs"].map(modified),
+  ...["assembly", "host", "bindings", "test", "tools"].map(newest),
+  ...["package.json", "tsconfig.json", "asconfig.json"].map(modified),
 );
 if (modified("dist/.built") < sources) run("building", process.execPath, ["tools/build.mjs"]);
