@@ -33,6 +33,8 @@ export interface StoreStatus {
 /** Characters of a reason. */
 const LONGEST = 500;
 
+/** Text from the file system or from a damaged file, made safe for a log line. */
+export const reasonText = (text: string): string => printable(text, LONGEST);
+
 /** The message of anything thrown, made safe for a log line. */
-export const reasonOf = (error: unknown): string =>
-  printable(error instanceof Error ? error.message : String(error), LONGEST);
+export const reasonOf = (error: unknown): string => reasonText(error instanceof Error ? error.message : String(error));

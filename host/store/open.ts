@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
-import { printable } from "../observe/printable.ts";
 import { retryWhileBusy } from "./busy.ts";
-import type { StoreListener } from "./notice.ts";
+import { reasonText, type StoreListener } from "./notice.ts";
 import { withOpenLock } from "./open-lock.ts";
 import { type ProbeVerdict, probeDatabase } from "./probe.ts";
 import { prepareFresh, present, putInPlace, setAside, wreckageOf } from "./quarantine.ts";
@@ -106,7 +105,7 @@ function startAfresh({ path, now, driver, onEvent }: Settings, why: string): voi
   const aside = wreckage ? setAside(path, lostAt) : null;
   putInPlace(fresh, path);
   const kept = aside === null ? "nothing was left to keep" : `what was there is now ${aside}`;
-  const reason = printable(
+  const reason = reasonText(
     `policy store ${path} cannot be used: ${why}; ${kept}, and the store starts empty. Stored policies were lost: until ` +
       "a domain has had one definite discovery, a failed one defers its mail. Check the disk, then delete the old file",
   );
@@ -148,7 +147,7 @@ async function openUnlocked(settings: Settings): Promise<SqliteStore> {
 async function openReadOnly(settings: Settings, why: string): Promise<SqliteStore> {
   const { path, onEvent } = settings;
   if (!permits(path, "read")) throw storeError("io", path, "the file may not be read by this user");
-  const reason = printable(
+  const reason = reasonText(
     `policy store ${path} is open for reading only: ${why}; new policies are kept in memory until it can be written. ` +
       "Make the file and its directory writable for this user",
   );

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { printable } from "../observe/printable.ts";
+import { reasonText } from "./notice.ts";
 
 import { driverModule, type SqliteAccess, type SqliteDriver, sqliteUri } from "./sqlite-driver.ts";
 import { failureOf, storeError } from "./sqlite-result.ts";
@@ -64,11 +64,11 @@ export async function probeDatabase(path: string, access: SqliteAccess, driver: 
   const { output, errors, signal } = await runNode(args, path);
   if (signal !== null && FAULTS.has(signal)) return { verdict: "damaged", detail: `reading it ends in ${signal}` };
   if (output === "")
-    throw storeError("io", path, `the check at start did not finish (${signal ?? printable(errors.slice(-200))})`);
+    throw storeError("io", path, `the check at start did not finish (${signal ?? reasonText(errors.slice(-200))})`);
   const finding = JSON.parse(output) as Finding;
   if (finding.verdict === "newer") return { verdict: "newer", schema: finding.schema ?? 0 };
   if (finding.verdict === "sound") return { verdict: "sound" };
-  const detail = printable(finding.detail ?? "");
+  const detail = reasonText(finding.detail ?? "");
   if (finding.verdict === "failed") {
     const failure = failureOf(finding.code ?? 1);
     if (failure !== "corrupt") throw storeError(failure, path, `the check at start failed, ${detail}`);

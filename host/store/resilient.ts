@@ -1,6 +1,5 @@
-import { printable } from "../observe/printable.ts";
 import { assertDomainKey } from "./domain-key.ts";
-import { reasonOf, type StoreEvent, type StoreListener, type StoreStatus } from "./notice.ts";
+import { reasonOf, reasonText, type StoreEvent, type StoreListener, type StoreStatus } from "./notice.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { type PolicyStore, type StoredState, StoreError } from "./types.ts";
 import { type Later, mergeHeld, stateOf, storedVersion, UnwrittenStates, versionOf, writeHeld } from "./unwritten.ts";
@@ -145,7 +144,7 @@ export class ResilientStore implements PolicyStore {
 
   status(): StoreStatus {
     const latched = this.#latched;
-    const reason = latched === null ? "" : printable(latched.message);
+    const reason = latched === null ? "" : reasonText(latched.message);
     return { persisting: latched === null, reason, unwritten: this.#unwritten.size };
   }
 
@@ -236,7 +235,7 @@ export class ResilientStore implements PolicyStore {
     this.#pause = FIRST_PAUSE_MS;
     this.#notify(
       "store-not-persisting",
-      `${printable(failure.message)}. Policies in memory are served and new ones are kept there, to be written when the store works again`,
+      `${reasonText(failure.message)}. Policies in memory are served and new ones are kept there, to be written when the store works again`,
     );
     this.#schedule();
   }
@@ -311,7 +310,7 @@ export class ResilientStore implements PolicyStore {
 
   #notify(event: StoreEvent, reason: string): void {
     try {
-      this.#settings.onEvent({ event, path: this.#settings.path, reason: printable(reason) });
+      this.#settings.onEvent({ event, path: this.#settings.path, reason: reasonText(reason) });
     } catch {
       // A listener's fault must not become a lost write.
     }

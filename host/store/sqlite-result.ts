@@ -1,5 +1,4 @@
-import { printable } from "../observe/printable.ts";
-
+import { reasonText } from "./notice.ts";
 import { SqliteFailure } from "./sqlite-driver.ts";
 import { StoreError, type StoreFailure } from "./types.ts";
 
@@ -37,7 +36,7 @@ const MEANING: Readonly<Record<StoreFailure, string>> = {
 };
 
 export function storeError(failure: StoreFailure, path: string, detail: string, cause?: unknown): StoreError {
-  return new StoreError(failure, printable(`policy store ${path}: ${detail}: ${MEANING[failure]}`), { cause });
+  return new StoreError(failure, reasonText(`policy store ${path}: ${detail}: ${MEANING[failure]}`), { cause });
 }
 
 /** Anything a driver threw, as the StoreError the callers of a store expect. */

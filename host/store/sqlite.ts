@@ -1,10 +1,9 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname } from "node:path";
-import { printable } from "../observe/printable.ts";
 import { type BusyRetry, retryWhileBusy } from "./busy.ts";
 import { assertDomainKey } from "./domain-key.ts";
-import type { StoreListener, StoreStatus } from "./notice.ts";
+import { reasonText, type StoreListener, type StoreStatus } from "./notice.ts";
 import { rowChecksum } from "./row-checksum.ts";
 import { type SqliteConnection, SqliteFailure } from "./sqlite-driver.ts";
 import { asStoreError, failureOf, storeError } from "./sqlite-result.ts";
@@ -196,9 +195,9 @@ export class SqliteStore implements PolicyStore {
   }
 
   #reportDamage(domain: string): void {
-    const name = printable(domain);
+    const name = reasonText(domain);
     const reason =
-      `policy store ${printable(this.#parts.path)}: the row of ${name} fails its checksum and is treated as unreadable; ` +
+      `policy store ${reasonText(this.#parts.path)}: the row of ${name} fails its checksum and is treated as unreadable; ` +
       `a live lookup replaces it, or run: mta-sts cache forget ${name}`;
     this.#parts.onEvent({ event: "store-row-damaged", path: this.#parts.path, domain: name, reason });
   }
