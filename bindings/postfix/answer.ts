@@ -3,8 +3,8 @@ import type { Decision, HonouredPolicy, Resolver } from "../../host/engine/decis
 import { classifyKey } from "./keys.ts";
 import { type MatchesMx, type MxCandidates, mxCandidates, onlyItself, refusedHosts } from "./mx-candidates.ts";
 import type { PostfixObserver, ReplySource } from "./observer.ts";
-import { FLAVOURS, type Flavour, type NextHop, needsMxSet, policyLine } from "./policy-line.ts";
-import { NOTFOUND, okReply, type Reply, tempReply, unknownMapReply } from "./reply.ts";
+import { FLAVOURS, type Flavour, type NextHop, NO_MATCH, needsMxSet, policyLine } from "./policy-line.ts";
+import { NOTFOUND, okReply, type Reply, type TempReason, tempReply, unknownMapReply } from "./reply.ts";
 import { WarmCache } from "./warm-cache.ts";
 
 export interface AnswererOptions {
@@ -106,7 +106,7 @@ export class Answerer {
     if (running !== undefined) return running.then((reply) => this.#said(flavour, reply, "cold"));
     if (this.#pending.size >= this.#maxPending) {
       const detail = `${this.#pending.size} lookups wait already`;
-      return this.#said(flavour, tempReply("overloaded", detail, hop.domain), "local");
+      return this.#said(flavour, this.#deferred("overloaded", detail, hop), "local");
     }
     const question = this.#ask(raw, flavour, hop).finally(() => this.#pending.delete(raw));
     this.#pending.set(raw, question);
@@ -153,7 +153,9 @@ export class Answerer {
   ): Promise<Answer> {
     const candidates = needsMxSet(flavour, hop, policy) ? await this.#candidates(hop, late) : null;
     const written = policyLine(flavour, hop, policy, candidates, this.#matchesMx);
-    if (written.kind === "temp") return { reply: tempReply(written.reason, written.detail, hop.domain), reuse: 0 };
+    if (written.kind === "temp") return { reply: this.#deferred(written.reason, written.detail, hop), reuse: 0 };
+    if (flavour !== "postfix310" && written.line.includes(`match=${NO_MATCH} `))
+      this.#observer.unmatched?.(hop.domain, policy.id);
     return { reply: okReply(written.line), reuse: Math.min(reuse, lifetime(candidates, written.complete)) };
   }
 
@@ -185,7 +187,12 @@ export class Answerer {
   }
 
   #tooLate(hop: NextHop): Reply {
-    return tempReply("discovery-pending", `no decision within ${this.#hardDeadline / 1000} s`, hop.domain);
+    return this.#deferred("discovery-pending", `no decision within ${this.#hardDeadline / 1000} s`, hop);
+  }
+
+  #deferred(reason: TempReason, detail: string, hop: NextHop): Reply {
+    this.#observer.deferred?.(hop.domain, reason, detail);
+    return tempReply(reason, detail, hop.domain);
   }
 
   #said(flavour: Flavour | null, reply: Reply, source: ReplySource): Reply {

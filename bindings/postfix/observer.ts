@@ -1,5 +1,5 @@
 import type { Flavour } from "./policy-line.ts";
-import type { ReplyStatus } from "./reply.ts";
+import type { ReplyStatus, TempReason } from "./reply.ts";
 
 /** Where a reply came from: kept from before, worked out now, or known without asking anyone. */
 export type ReplySource = "warm" | "cold" | "local";
@@ -27,6 +27,10 @@ export interface PostfixObserver {
   answered?(flavour: Flavour | null, status: ReplyStatus, source: ReplySource): void;
   /** At most once for each cold answer of a testing policy. */
   testing?(evaluation: TestingEvaluation): void;
+  /** A TEMP that the binding decided on; those that pass on a decision of the engine are the engine's to tell. */
+  deferred?(domain: string, reason: TempReason, detail: string): void;
+  /** An enforced policy permits none of the MX hosts: nobody may take mail for the domain now. */
+  unmatched?(domain: string, policyId: string): void;
   /** The binding itself failed; the mail was deferred. */
   failed?(domain: string, error: unknown): void;
   closed?(cause: CloseCause): void;

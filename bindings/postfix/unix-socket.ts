@@ -1,6 +1,6 @@
 import { chmod, chown, lstat, readFile, realpath, rename, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 
 export interface UnixTarget {
   readonly kind: "unix";
@@ -22,7 +22,7 @@ const MAX_PATH_BYTES = 94;
  */
 export async function listenUnix(server: Server, target: UnixTarget): Promise<() => Promise<void>> {
   const path = resolve(target.path);
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+  if (Buffer.byteLength(shortest(path)) > MAX_PATH_BYTES) {
     throw new Error(`${path}: the path of a unix socket may have ${MAX_PATH_BYTES} bytes; choose a shorter one`);
   }
   const gid = target.group === undefined ? null : await groupId(target.group);
@@ -32,7 +32,7 @@ export async function listenUnix(server: Server, target: UnixTarget): Promise<()
   await unlink(temporary).catch(ifMissing);
   await new Promise<void>((done, failed) => {
     server.once("error", failed);
-    server.listen(temporary, () => {
+    server.listen(shortest(temporary), () => {
       server.off("error", failed);
       done();
     });
@@ -51,6 +51,12 @@ export async function listenUnix(server: Server, target: UnixTarget): Promise<()
     // A daemon started after us may own the name by now.
     if (now?.ino === ours.ino && now.dev === ours.dev) await unlink(path).catch(ifMissing);
   };
+}
+
+/** The system's limit is on the text it is given: below a long working directory a relative path still fits. */
+function shortest(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.length < path.length ? fromHere : path;
 }
 
 /** The directory must be a real one that nobody but its owner (us, or root) can write in. */
@@ -88,7 +94,7 @@ async function checkFree(path: string): Promise<void> {
 /** Null when somebody accepts connections at `path`, else the system's error code. */
 function connectError(path: string): Promise<string | null> {
   return new Promise((done) => {
-    const probe = connect(path);
+    const probe = connect(shortest(path));
     probe.once("connect", () => {
       probe.destroy();
       done(null);

@@ -22,7 +22,7 @@ const every = <Member extends string>(members: Readonly<Record<Member, true>>): 
 
 const VERDICTS = ["policy", "none", "temp", "error"] as const;
 const CLOSE_CAUSES = ["malformed", "half-request", "never-reads", "idle", "evicted", "refused"] as const;
-const DNS_TYPES = ["txt", "mx", "a", "aaaa"] as const;
+const DNS_TYPES = ["txt", "mx"] as const;
 const MODES = every<PolicyMode>({ enforce: true, testing: true, none: true });
 
 const LISTENERS = every<Exclude<Listener["kind"], "http">>({ postfix: true, control: true });
@@ -101,7 +101,6 @@ const FAIL_OPEN_REASONS = [
   "fetch-failed",
   "policy-invalid",
   "policy-expired",
-  "store-not-persisting",
 ] as const;
 
 /** Every metric, by its name less the prefix `mta_sts_`. Names and labels are stable. */
@@ -141,7 +140,7 @@ export const METRICS = {
   },
   dns_queries_total: {
     kind: "counter",
-    meaning: "DNS questions by type and outcome.",
+    meaning: 'TXT and MX questions by outcome; the addresses of policy hosts count as fetches_total{result="dns"}.',
     alert: "servfail, timeout, network and refused together above 10 % for 15 min: the resolver.",
     labels: { type: DNS_TYPES, outcome: DNS_OUTCOMES },
   },

@@ -37,6 +37,7 @@ export function observeEngine(log: Log, metrics: Metrics): EngineObserver {
       const name = eventOf(notice);
       const { domain, detail, number, decision } = notice;
       if (name.startsWith("clock-") && repeats.pass(name) === null) return;
+      if (name === "policy-expired") metrics.count("fail_open_total", { reason: "policy-expired" });
       if (name === "policy-invalid") metrics.count("fetches_total", { result: "policy-invalid" });
       log.event(name, {
         domain,

@@ -37,7 +37,7 @@ export const EVENTS = {
   "policy-expired": {
     level: "warn",
     sentence:
-      "{domain}: policy {id} expired without a successful refresh; mail leaves without MTA-STS until one is fetched",
+      "{domain}: the policy held expired without a successful refresh; mail leaves without MTA-STS until one is fetched",
     todo: "run: mta-sts query {domain}",
   },
   "refresh-failed": {
@@ -89,11 +89,6 @@ export const EVENTS = {
     level: "warn",
     sentence: "{domain}: discovery still fails ({detail}); mail now leaves as without MTA-STS",
     todo: "check the resolver; policy.on-discovery-failure: defer keeps such mail in the queue",
-  },
-  "discovery-temp": {
-    level: "info",
-    sentence: "{domain}: discovery failed ({detail}); answered TEMP, the mail stays queued and is tried again",
-    todo: null,
   },
   "id-churn": {
     level: "warn",

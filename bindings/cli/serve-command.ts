@@ -1,0 +1,93 @@
+import type { Command } from "commander";
+import { refuseUnsafeEnvironment } from "../../host/https/trust.ts";
+import { createLog } from "../../host/observe/log.ts";
+import { printable } from "../../host/observe/printable.ts";
+import { StoreError } from "../../host/store/types.ts";
+import { readConfig } from "./configuration.ts";
+import { Daemon } from "./daemon.ts";
+import { CommandFailure, EXIT } from "./exit-codes.ts";
+import { say } from "./output.ts";
+
+/** Milliseconds; stopping is bounded by 5 s for the MTAs, and a disk that hangs must not hold the process for ever. */
+const STOP_LIMIT = 10_000;
+const ABANDON_LIMIT = 2_000;
+
+const EXAMPLES = `
+Examples:
+  $ mta-sts serve                                   built-in defaults, or /etc/mta-sts/config.yaml if there is one
+  $ mta-sts serve --config ./mta-sts.yaml
+  $ MTA_STS_LOG_LEVEL=debug mta-sts serve
+  $ postmap -q example.com socketmap:inet:127.0.0.1:8461:postfix
+
+In main.cf: smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8461:postfix
+Signals: SIGTERM and SIGINT answer what is pending and end the daemon; a second one ends it at once.
+Exit codes: 0 stopped, 1 fault in mta-sts itself, 2 configuration, 3 an address or the store cannot be used.`;
+
+export function addServe(program: Command): void {
+  program
+    .command("serve")
+    .description("run the daemon that answers Postfix")
+    .option("--config <file>", "YAML configuration (default: /etc/mta-sts/config.yaml, else built-in defaults)")
+    .addHelpText("after", EXAMPLES)
+    .action(async (options: { readonly config?: string }) => serve(options.config));
+}
+
+async function serve(configFile: string | undefined): Promise<void> {
+  const stop = stopSignals();
+  const daemon = await start(configFile);
+  onFault(daemon);
+  const cause = await stop;
+  const late = setTimeout(() => {
+    say(`still not stopped after ${STOP_LIMIT / 1000} s, most likely the disk of the store hangs; giving up`);
+    process.exit(EXIT.no);
+  }, STOP_LIMIT);
+  late.unref();
+  await daemon.stop(cause);
+}
+
+/** Resolves with the first signal to stop; the second one ends the process at once. */
+function stopSignals(): Promise<string> {
+  process.on("SIGHUP", () => say("SIGHUP changes nothing: the configuration is read at start; restart to apply it"));
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (asked) process.exit(EXIT.no);
+      asked = true;
+      resolve(signal);
+    };
+    process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  });
+}
+
+async function start(configFile: string | undefined): Promise<Daemon> {
+  try {
+    refuseUnsafeEnvironment();
+  } catch (error) {
+    throw new CommandFailure(EXIT.usage, (error as Error).message, { cause: error });
+  }
+  try {
+    return await Daemon.start(readConfig(configFile));
+  } catch (error) {
+    if (error instanceof CommandFailure && error.exitCode === EXIT.usage) logConfigError(error);
+    if (!(error instanceof StoreError)) throw error;
+    throw new CommandFailure(EXIT.temporary, `${printable(error.message, 500)}; not starting`, { cause: error });
+  }
+}
+
+/** Whoever collects the log finds it there too; a person at a terminal reads the message alone. */
+function logConfigError(error: CommandFailure): void {
+  if (process.stdout.isTTY) return;
+  createLog({ level: "info", format: "auto" }).event("config-error", { detail: error.message });
+}
+
+/** A fault nobody caught: never keep running in an unknown state. Postfix defers the mail until we are back. */
+function onFault(daemon: Daemon): void {
+  process.on("uncaughtException", (error, origin) => {
+    const detail = error instanceof Error ? error.message : String(error);
+    const outcome = "the daemon ends, mail stays queued until it is started again";
+    daemon.log.event("internal-error", { where: origin, detail, error, outcome });
+    const end = () => process.exit(EXIT.no);
+    setTimeout(end, ABANDON_LIMIT);
+    daemon.abandon().then(end, end);
+  });
+}

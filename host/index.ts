@@ -1,0 +1,37 @@
+// The public API of the package. What is exported here is stable; everything else may move.
+
+export type { Config } from "./config/config.ts";
+export { type LoadOptions as ConfigOptions, loadConfig } from "./config/load.ts";
+export { ConfigError, type Problem } from "./config/problem.ts";
+export { Core, type CoreError, type ParsedPolicy, type SelectedRecord, type TxtRecord } from "./core/core.ts";
+export type { JudgeRequest, JudgeResult } from "./core/judge.ts";
+export { type LoadOptions, loadCore, loadCoreSync } from "./core/load.ts";
+export type { ErrorName, Leniency, Mode, OnDiscoveryFailure } from "./core/names.ts";
+export type { PlanEntry, PlanRequest } from "./core/plan.ts";
+export type { Effect, StepAnswer, StepClock, StepEvent, StepRequest, StepResult } from "./core/step.ts";
+export { laterFetch, type StoredPolicy, storedPolicy } from "./core/stored-state.ts";
+export { createDnsClient, type DnsClientOptions } from "./dns/client.ts";
+export { canonicalDomain, policyRecordName } from "./dns/names.ts";
+export type { DnsClient, DnsFailed, DnsFailure, DnsNone, DnsOutcome, DnsRecords, MxRecord } from "./dns/types.ts";
+export { type Clock, systemClock, systemTimers, type Timers } from "./engine/clock.ts";
+export type {
+  Decision,
+  DecisionReason,
+  HonouredPolicy,
+  LookupStatus,
+  PolicyMode,
+  PolicyResultType,
+  Resolver,
+} from "./engine/decision.ts";
+export { type CachedView, createEngine, type Engine, type EngineOptions } from "./engine/engine.ts";
+export { type EngineNotice, type EngineObserver, silentObserver } from "./engine/observer.ts";
+export { createPolicyFetcher, type PolicyFetcherOptions } from "./https/fetch-policy.ts";
+export { refuseUnsafeEnvironment } from "./https/trust.ts";
+export type { FetchFailure, PolicyFetch, PolicyFetcher, PolicyPeer } from "./https/types.ts";
+export { printable } from "./observe/printable.ts";
+export { MemoryStore, type MemoryStoreOptions } from "./store/memory.ts";
+export type { StoreEvent, StoreListener, StoreNotice, StoreStatus } from "./store/notice.ts";
+export { openSqliteStore, type SqliteStoreOptions } from "./store/open.ts";
+export { openPolicyStore, type PolicyStoreOptions } from "./store/policy-store.ts";
+export { openResilientStore, type ResilientStore, type ResilientStoreOptions } from "./store/resilient.ts";
+export { type PolicyStore, type StoredState, StoreError, type StoreFailure } from "./store/types.ts";
