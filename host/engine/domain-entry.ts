@@ -17,6 +17,8 @@ export class DomainEntry {
   version = 0;
   /** Monotonic milliseconds of the last look at the stored version; null before the first. */
   versionCheckedAt: number | null = null;
+  /** Losses of the whole store that were known when the row was last seen in it (shelf.ts). */
+  lossesSeen = 0;
   /** The stored row of this domain was lost or unreadable, and no definite discovery was made since. */
   pastLost = false;
   queryInFlight = false;
@@ -48,6 +50,17 @@ export class DomainEntry {
     const leave = () => void this.pending--;
     this.tail = run.then(leave, leave);
     return run;
+  }
+
+  /** Answers one who waits, once: deadline, event and close may all try. */
+  release(waiter: Waiter, decision: Decision): void {
+    if (!this.waiters.delete(waiter)) return;
+    waiter.callOff();
+    waiter.resolve(decision);
+  }
+
+  answerAll(decision: Decision): void {
+    for (const waiter of this.waiters) this.release(waiter, decision);
   }
 
   /** May this entry be dropped from memory without anybody noticing? */

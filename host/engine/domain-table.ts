@@ -30,16 +30,17 @@ export class DomainTable {
     if (known) this.#entries.delete(domain);
     const entry = known ?? new DomainEntry(domain);
     this.#entries.set(domain, entry);
-    if (!known) this.#shrink();
+    if (!known) this.#shrink(entry);
     return entry;
   }
 
-  /** Drops idle entries from the old end; busy ones stay and are bounded by the limit on waiting lookups. */
-  #shrink(): void {
+  /** Drops idle entries from the old end. A busy one goes to the new end, so that it keeps no idle one in memory. */
+  #shrink(newest: DomainEntry): void {
     let toLookAt = 16;
     for (const entry of this.#entries.values()) {
-      if (this.#entries.size <= this.#limit || toLookAt-- === 0) return;
-      if (entry.isIdle) this.#entries.delete(entry.domain);
+      if (this.#entries.size <= this.#limit || toLookAt-- === 0 || entry === newest) return;
+      this.#entries.delete(entry.domain);
+      if (!entry.isIdle) this.#entries.set(entry.domain, entry);
     }
   }
 }

@@ -8,6 +8,7 @@ import { type Clock, systemClock, systemTimers, type Timers } from "./clock.ts";
 import type { Decision, Resolver } from "./decision.ts";
 import type { DomainEntry, Waiter } from "./domain-entry.ts";
 import { DomainTable } from "./domain-table.ts";
+import { isFailure, stillAwaited } from "./failure-text.ts";
 import { Flights, type Outside } from "./flights.ts";
 import { type EngineObserver, silentObserver } from "./observer.ts";
 import { Shelf } from "./shelf.ts";
@@ -87,6 +88,11 @@ export class Engine implements Resolver {
     this.#flights.track(this.#scheduleStored());
   }
 
+  /** To be called when the store was replaced or can be read again: what it remembers beside policies may be new. */
+  async storeChanged(): Promise<void> {
+    await this.#shelf.open();
+  }
+
   /**
    * What to honour for a Policy Domain (canonical form: A-labels, lower case, no trailing dot). Never rejects: what
    * cannot be decided is a "temp" decision. The discovery itself goes on after the deadline (AMB-09).
@@ -152,7 +158,7 @@ export class Engine implements Resolver {
   async close(): Promise<void> {
     this.#flights.abort();
     this.#wakes.close();
-    for (const entry of this.#table.values()) this.#answerAll(entry, temporary(entry.domain, "shutting-down", ""));
+    for (const entry of this.#table.values()) entry.answerAll(temporary(entry.domain, "shutting-down", ""));
     await this.#flights.landed();
     await Promise.allSettled([...this.#table.values()].map((entry) => entry.tail));
   }
@@ -166,13 +172,20 @@ export class Engine implements Resolver {
   async #admit(kind: Waiter["kind"], domain: string, deadline: number): Promise<Decision> {
     if (this.#flights.isClosing) return temporary(domain, "shutting-down", "");
     if (policyRecordName(domain) === null) return withoutRecord(domain);
-    if (this.#waiting >= this.#maxWaiting) return temporary(domain, "overloaded", "too many lookups wait");
+    if (this.#waiting >= this.#maxWaiting) return this.#answerOverloaded(domain);
     this.#waiting++;
     try {
       return await this.#answerOrWait(kind, this.#table.use(domain), deadline);
     } finally {
       this.#waiting--;
     }
+  }
+
+  /** What memory knows costs no wait: mail to known domains is not held up by those who wait for others. */
+  #answerOverloaded(domain: string): Decision {
+    const entry = this.#table.find(domain);
+    const known = entry ? this.#peek(entry) : null;
+    return known && known.verdict !== "temp" ? known : temporary(domain, "overloaded", "too many lookups wait");
   }
 
   /** The waiter is there before the event, so that no answer can pass it by. */
@@ -183,19 +196,15 @@ export class Engine implements Resolver {
       entry.waiters.add(waiter);
       const event: StepEvent = kind === "refetch" ? { kind: "refresh", force: true } : { kind };
       void this.#submit(entry, event).then((decision) => {
-        if (decision) release(entry, waiter, decision);
+        if (decision) entry.release(waiter, decision);
       });
     });
   }
 
-  #answerAll(entry: DomainEntry, decision: Decision): void {
-    for (const waiter of entry.waiters) release(entry, waiter, decision);
-  }
-
   /** This caller cannot wait longer. A store that hangs must not hold the answer up, so nothing is awaited here. */
   #onDeadline(entry: DomainEntry, waiter: Waiter): void {
-    const pending = temporary(entry.domain, "discovery-pending", entry.detail || "the policy is still being looked up");
-    release(entry, waiter, this.#peek(entry) ?? pending);
+    const pending = temporary(entry.domain, "discovery-pending", stillAwaited(entry));
+    entry.release(waiter, this.#peek(entry) ?? pending);
   }
 
   /** What would be answered now if nothing more were found out; null when that is nothing. */
@@ -215,9 +224,13 @@ export class Engine implements Resolver {
   }
 
   async #scheduleStored(): Promise<void> {
-    for await (const domain of this.#shelf.domains()) {
-      if (this.#flights.isClosing) return;
-      await this.#submit(this.#table.use(domain), { kind: "refresh" });
+    try {
+      for await (const domain of this.#shelf.domains()) {
+        if (this.#flights.isClosing) return;
+        await this.#submit(this.#table.use(domain), { kind: "refresh" });
+      }
+    } catch (error) {
+      this.#observer.fault("list of stored policies", error);
     }
   }
 
@@ -229,7 +242,7 @@ export class Engine implements Resolver {
       } catch (error) {
         this.#observer.fault(event.kind, error);
         const decision = temporary(entry.domain, "internal-error", "see the log of mta-sts");
-        this.#answerAll(entry, decision);
+        entry.answerAll(decision);
         return decision;
       }
     });
@@ -239,22 +252,24 @@ export class Engine implements Resolver {
     if (event.kind === "record") entry.queryInFlight = false;
     if (event.kind === "policy") entry.getInFlight = false;
     const outcome = await this.#transition.run(entry, event);
-    this.#report(entry, event, outcome);
+    this.#report(entry, outcome);
     this.#carryOut(entry, outcome);
-    if (outcome.answer && (event.kind === "record" || event.kind === "policy")) this.#answerAll(entry, outcome.answer);
+    if (outcome.answer && (event.kind === "record" || event.kind === "policy")) entry.answerAll(outcome.answer);
     return outcome.answer;
   }
 
-  #report(entry: DomainEntry, event: StepEvent, { effects, answer }: Outcome): void {
-    const detail = event.kind === "record" || event.kind === "policy" ? entry.detail : "";
+  #report(entry: DomainEntry, { effects, answer }: Outcome): void {
     for (const effect of effects)
       if (effect.kind === "notice") {
         const { notice, number } = effect;
+        const detail = isFailure(notice) ? entry.detail : "";
         this.#observer.notice({ notice, domain: entry.domain, detail, number, decision: answer });
       }
   }
 
+  /** Nothing new begins while the engine closes, neither a flight nor a timer that would outlive it. */
   #carryOut(entry: DomainEntry, { effects }: Outcome): void {
+    if (this.#flights.isClosing) return;
     for (const effect of effects) {
       if (effect.kind === "query-record") this.#flights.track(this.#queryRecord(entry));
       else if (effect.kind === "get-policy") this.#flights.track(this.#getPolicy(entry, effect.token));
@@ -265,19 +280,16 @@ export class Engine implements Resolver {
 
   async #queryRecord(entry: DomainEntry): Promise<void> {
     entry.queryInFlight = true;
-    await this.#submit(entry, await this.#flights.queryRecord(entry));
+    const event = await this.#flights.queryRecord(entry);
+    if (!this.#flights.isClosing) await this.#submit(entry, event);
   }
 
   async #getPolicy(entry: DomainEntry, token: Uint8Array): Promise<void> {
     entry.getInFlight = true;
-    await this.#submit(entry, await this.#flights.getPolicy(entry, token));
+    const event = await this.#flights.getPolicy(entry, token);
+    // What we gave up ourselves is no failure of the domain's: no back-off may be stored for it.
+    if (!this.#flights.isClosing) await this.#submit(entry, event);
   }
-}
-
-function release(entry: DomainEntry, waiter: Waiter, decision: Decision): void {
-  if (!entry.waiters.delete(waiter)) return;
-  waiter.callOff();
-  waiter.resolve(decision);
 }
 
 /** Makes an engine and lets the stored policies name their refresh times. */

@@ -1,10 +1,29 @@
-import { ERRORS } from "../core/names.ts";
+import { ERRORS, type Notice } from "../core/names.ts";
 import type { DnsFailed } from "../dns/types.ts";
+import type { DomainEntry } from "./domain-entry.ts";
 
 // One printable clause for each way a discovery can end without a policy; they reach mail.log and the log.
 
-export function recordFailed(domain: string, failed: DnsFailed): string {
-  return `TXT _mta-sts.${domain}: ${failed.detail}`;
+/** A DNS client may have named the question already. */
+export function recordFailed(domain: string, { detail }: DnsFailed): string {
+  const question = `TXT _mta-sts.${domain}: `;
+  return detail.startsWith(question) ? detail : question + detail;
+}
+
+const FAILURES: ReadonlySet<Notice> = new Set([
+  ...(["record-missing", "record-invalid", "record-failed", "discovery-open"] as const),
+  ...(["fetch-failed", "policy-invalid", "refresh-failing"] as const),
+]);
+
+/** Is this a notice that the domain's last failed query or fetch explains? */
+export function isFailure(notice: Notice): boolean {
+  return FAILURES.has(notice);
+}
+
+/** A caller's time is up while the flight goes on (AMB-09). */
+export function stillAwaited({ domain, getInFlight, queryInFlight }: DomainEntry): string {
+  if (getInFlight) return fetchFailed(domain, "no answer yet");
+  return queryInFlight ? `TXT _mta-sts.${domain}: no answer yet` : "the policy is still being looked up";
 }
 
 export function recordInvalid(domain: string, error: number): string {

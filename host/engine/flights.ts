@@ -12,6 +12,8 @@ export interface Outside {
   readonly fetcher: Pick<PolicyFetcher, "fetch">;
 }
 
+const OUR_FAULT = { kind: "failed", reason: "network", detail: "internal error, see the log of mta-sts" } as const;
+
 /** The I/O that the core asks for, turned into the event it waits for. Never rejects. */
 export class Flights {
   readonly #outside: Outside;
@@ -50,6 +52,7 @@ export class Flights {
       return recordEvent(outcome);
     } catch (error) {
       this.#observer.fault("TXT query", error);
+      entry.detail = recordFailed(entry.domain, OUR_FAULT);
       return { kind: "record", outcome: "failed" };
     }
   }
@@ -65,6 +68,7 @@ export class Flights {
       return { kind: "policy", token, failure: fetched.failure };
     } catch (error) {
       this.#observer.fault("policy fetch", error);
+      entry.detail = fetchFailed(entry.domain, OUR_FAULT.detail);
       return { kind: "policy", token, failure: "protocol" };
     }
   }

@@ -15,6 +15,8 @@ export class Shelf {
   readonly #clock: Clock;
   readonly #observer: EngineObserver;
   #lostAt: number | null = null;
+  /** Losses of the whole store seen so far. */
+  #losses = 0;
   /** Highest Unix second the store has seen. */
   highWater = 0;
 
@@ -26,8 +28,8 @@ export class Shelf {
 
   async open(): Promise<void> {
     try {
-      this.highWater = await this.#store.highWaterTime();
-      this.#lostAt = await this.#store.lostAt();
+      this.highWater = Math.max(this.highWater, await this.#store.highWaterTime());
+      await this.#noticeLoss();
     } catch (error) {
       this.failed(error, "");
     }
@@ -55,8 +57,32 @@ export class Shelf {
 
   async #read(entry: DomainEntry): Promise<void> {
     const row = await this.#store.get(entry.domain);
+    if (!row) await this.#noticeLoss();
+    if (row) entry.hold(row.state, row.version);
     // What was never stored (a negative, a back-off without a policy) is not undone by there being no row.
-    if (row || entry.version !== 0) entry.hold(row?.state ?? null, row?.version ?? 0);
+    else if (entry.version !== 0) await this.#onRowGone(entry);
+    entry.lossesSeen = this.#losses;
+  }
+
+  /** Was the store set aside and begun anew, by whichever process, since this was last asked? */
+  async #noticeLoss(): Promise<void> {
+    const lostAt = await this.#store.lostAt();
+    if (lostAt !== this.#lostAt) this.#losses++;
+    this.#lostAt = lostAt;
+  }
+
+  /** Deleted by another process it is gone here too; lost with the whole store it is not (R-8461-CSM-10). */
+  async #onRowGone(entry: DomainEntry): Promise<void> {
+    const { state, lossesSeen } = entry;
+    if (lossesSeen === this.#losses || !state) entry.hold(null, 0);
+    else await this.#putBack(entry, state, 0);
+  }
+
+  /** The store lost what memory still holds. Where another process was faster, its row counts. */
+  async #putBack(entry: DomainEntry, state: Uint8Array, expected: number): Promise<void> {
+    const version = await this.#put(entry, state, expected);
+    if (version === null) await this.#read(entry);
+    else entry.version = version;
   }
 
   /** Did another process write this row since it was read? */
@@ -65,6 +91,15 @@ export class Shelf {
     const before = entry.version;
     await this.load(entry, "now");
     return entry.version !== before;
+  }
+
+  /** A row that fails its checksum is replaced by the policy that memory holds, if it does (R-8461-CSM-12). */
+  async #repair(entry: DomainEntry): Promise<void> {
+    const state = entry.version === 0 ? null : entry.state;
+    this.dropDamaged(entry);
+    entry.state = state;
+    entry.version = await this.#store.version(entry.domain);
+    if (state) await this.#putBack(entry, state, entry.version);
   }
 
   /** A state that fails its checksum is no policy, and no proof that there was none (R-8461-CSM-12). */
@@ -76,14 +111,14 @@ export class Shelf {
 
   /** What memory still holds is served on; without it, anything but a policy found live is TEMP (R-8461-CSM-13). */
   async #onUnreadable(entry: DomainEntry, error: unknown, uptimeMs: number): Promise<boolean> {
-    if (!(error instanceof StoreError) || error.failure !== "damaged-row") {
-      this.failed(error, entry.domain);
-      return entry.versionCheckedAt !== null;
+    try {
+      if (!(error instanceof StoreError) || error.failure !== "damaged-row") throw error;
+      await this.#repair(entry);
+      entry.versionCheckedAt = uptimeMs;
+    } catch (failure) {
+      this.failed(failure, entry.domain);
     }
-    this.dropDamaged(entry);
-    entry.version = await this.#store.version(entry.domain);
-    entry.versionCheckedAt = uptimeMs;
-    return true;
+    return entry.versionCheckedAt !== null;
   }
 
   failed(error: unknown, domain: string): void {
@@ -94,7 +129,8 @@ export class Shelf {
   /** Writes or deletes the row, durably. The version it has now, or null: another process was faster. */
   async persist(entry: DomainEntry, effects: readonly Effect[], state: Uint8Array | null): Promise<number | null> {
     try {
-      if (state && effects.some((effect) => effect.kind === "store")) return await this.#put(entry, state);
+      if (state && effects.some((effect) => effect.kind === "store"))
+        return await this.#put(entry, state, entry.version);
       if (effects.some((effect) => effect.kind === "forget"))
         return (await this.#store.forget(entry.domain, entry.version)) ? 0 : null;
     } catch (error) {
@@ -103,9 +139,11 @@ export class Shelf {
     return entry.version;
   }
 
-  async #put(entry: DomainEntry, state: Uint8Array): Promise<number | null> {
-    const version = await this.#store.put(entry.domain, state, entry.version);
-    if (version !== null) this.highWater = Math.max(this.highWater, this.#clock.read().now);
+  async #put(entry: DomainEntry, state: Uint8Array, expected: number): Promise<number | null> {
+    const version = await this.#store.put(entry.domain, state, expected);
+    if (version === null) return null;
+    this.highWater = Math.max(this.highWater, this.#clock.read().now);
+    entry.lossesSeen = this.#losses;
     return version;
   }
 

@@ -8,6 +8,7 @@ interface Wake {
 /** Due this close together are woken together; the rest of a burst waits for the next turn of the timer. */
 const PACE_MS = 100;
 const BURST = 50;
+const COMPACT_FROM = 64;
 
 /** When to look at which domain again: a heap behind one timer, one wake-up for each domain. */
 export class WakeQueue {
@@ -34,7 +35,15 @@ export class WakeQueue {
     const at = this.#uptimeMs() + seconds * 1000;
     this.#due.set(domain, at);
     this.#push({ domain, at });
+    this.#compact();
     this.#arm(at);
+  }
+
+  /** Wake-ups that were replaced lie in the heap until their time; when they are most of it, it is made anew. */
+  #compact(): void {
+    if (this.#heap.length < 2 * this.#due.size + COMPACT_FROM) return;
+    this.#heap.length = 0;
+    for (const [domain, at] of this.#due) this.#push({ domain, at });
   }
 
   clear(domain: string): void {

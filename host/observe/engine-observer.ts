@@ -12,8 +12,9 @@ const REPEAT_SECONDS = 60;
 
 /** What is done with mail to the domain now. */
 export function outcomeOf(decision: Decision | null): string {
-  if (decision?.verdict === "policy") return "the held policy is honoured";
-  if (decision?.verdict === "temp") return "answered TEMP, the mail stays queued";
+  if (decision === null) return "nothing changes for mail";
+  if (decision.verdict === "policy") return "the held policy is honoured";
+  if (decision.verdict === "temp") return "answered TEMP, the mail stays queued";
   return "mail leaves as without MTA-STS";
 }
 
