@@ -4,6 +4,7 @@ import {
   FLAG_PAST_LOST,
   FLAG_STORE_UNREADABLE,
   MODE_ENFORCE,
+  NOTICE_DISCOVERY_OPEN,
   ON_FAILURE_DEFER,
   ON_FAILURE_DELIVER,
   Q_ON_FAILURE,
@@ -22,7 +23,7 @@ import {
   VERDICT_TEMP,
 } from "./abi.ts";
 import { now, since } from "./clock.ts";
-import { wantAnswer } from "./effects.ts";
+import { wantAnswer, wantNotice } from "./effects.ts";
 import { expiresIn, negativeReuse, policyAge, policyReuse } from "./freshness.ts";
 import { copy, store32 } from "./memory.ts";
 import { asked, askedFlag } from "./request.ts";
@@ -31,6 +32,7 @@ import {
   hasFlag,
   idAt,
   KNOWN,
+  OPEN_TOLD,
   policyOffset,
   S_CHECKED_AT,
   S_DNS_FAILED_AT,
@@ -42,6 +44,7 @@ import {
   S_NEGATIVE_DETAIL,
   S_NEGATIVE_STATUS,
   S_POLICY_LENGTH,
+  setFlag,
 } from "./state.ts";
 
 const DEFER_LIMIT: u32 = 600; // AMB-10: defer for ten minutes
@@ -111,6 +114,13 @@ export function answerPending(status: u32): void {
   answerTemporary(status, reason, 0);
 }
 
+/** Mail goes out without discovery from here on: that is said with the first answer that does it, once per window. */
+function tellOpen(): void {
+  if (hasFlag(OPEN_TOLD)) return;
+  wantNotice(NOTICE_DISCOVERY_OPEN, RESULT_NONE, 0, since(now(), get(S_DNS_FAILED_AT)));
+  setFlag(OPEN_TOLD, true);
+}
+
 /** No policy was found: is that an answer, or only a failure to find out? */
 export function answerNegative(): void {
   const status = get(S_NEGATIVE_STATUS);
@@ -118,5 +128,8 @@ export function answerNegative(): void {
   if (askedFlag(FLAG_STORE_UNREADABLE)) answerTemporary(status, REASON_STORE_UNAVAILABLE, detail);
   else if (isPastLost() || (status === STATUS_RECORD_FAILED && !isOpen()))
     answerTemporary(status, REASON_DISCOVERY_FAILED, detail);
-  else store32(begin(status, VERDICT_NONE, detail) + 36, negativeReuse());
+  else {
+    if (status === STATUS_RECORD_FAILED) tellOpen();
+    store32(begin(status, VERDICT_NONE, detail) + 36, negativeReuse());
+  }
 }

@@ -10,7 +10,7 @@ const CLOCK_JUMP: u32 = 2592000; // 30 days
 const CLOCK_SLIP: u32 = 300;
 
 let time: u32 = 0;
-let jumped: bool = false;
+let jumped: u32 = 0; // seconds
 let moved: bool = false;
 
 /** The state's time, seconds. Set by startClock, stands still during one step. */
@@ -26,6 +26,11 @@ export function plus(a: u32, b: u32): u32 {
 /** Seconds from `then` to `later`; 0 when `then` is not in the past. */
 export function since(later: u32, then: u32): u32 {
   return later > then ? later - then : 0;
+}
+
+/** The value when it is over the limit, else 0. */
+function over(value: u32, limit: u32): u32 {
+  return value > limit ? value : 0;
 }
 
 export function atMost(a: u32, b: u32): u32 {
@@ -53,7 +58,7 @@ function isSameBoot(): bool {
 
 /** Settles what time it is for this state, anchoring it when this boot sees it for the first time. */
 export function startClock(isNew: bool): void {
-  jumped = false;
+  jumped = 0;
   moved = false;
   if (isNew) {
     anchorClock(wallClock(), asked(Q_UPTIME));
@@ -62,11 +67,11 @@ export function startClock(isNew: bool): void {
   }
   if (isSameBoot()) {
     time = plus(get(S_ANCHOR_TIME), since(asked(Q_UPTIME), get(S_ANCHOR_UPTIME)));
-    jumped = since(asked(Q_NOW), time) > CLOCK_JUMP;
+    jumped = over(since(asked(Q_NOW), time), CLOCK_JUMP);
     // After a reboot the clock may have started wrong (1970) and been set right since.
     if (!hasFlag(REANCHORED) || wallClock() <= plus(time, ANCHOR_SLACK)) return;
   } else {
-    jumped = asked(Q_HIGH_WATER) !== 0 && since(asked(Q_NOW), asked(Q_HIGH_WATER)) > CLOCK_JUMP;
+    jumped = asked(Q_HIGH_WATER) === 0 ? 0 : over(since(asked(Q_NOW), asked(Q_HIGH_WATER)), CLOCK_JUMP);
     time = get(S_ANCHOR_TIME);
   }
   time = atLeast(time, wallClock());
@@ -91,12 +96,12 @@ export function clockMoved(): bool {
   return moved;
 }
 
-/** The wall clock stands more than 30 days ahead of what was to be expected. It is believed, and it is said. */
-export function clockJumpedAhead(): bool {
+/** Seconds by which the wall clock stands ahead of what was to be expected, when over 30 days. It is believed, and said. */
+export function clockAhead(): u32 {
   return jumped;
 }
 
-/** The wall clock stands more than five minutes behind what the store has already seen. */
-export function clockFellBehind(): bool {
-  return since(asked(Q_HIGH_WATER), asked(Q_NOW)) > CLOCK_SLIP;
+/** Seconds by which the wall clock stands behind what the store has already seen, when over five minutes. */
+export function clockBehind(): u32 {
+  return over(since(asked(Q_HIGH_WATER), asked(Q_NOW)), CLOCK_SLIP);
 }

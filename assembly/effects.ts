@@ -36,8 +36,8 @@ const AWAITED: u32 = 2;
 const NOTICES: usize = memory.data(128, 16);
 const ANSWER: usize = memory.data(96, 16);
 let notices: u32 = 0;
-let query: u32 = NOT_WANTED;
-let get: u32 = NOT_WANTED;
+let query: u32 = 0; // NOT_WANTED: a name here would need a start function
+let get: u32 = 0;
 let getId: usize = 0;
 let getIdLength: u32 = 0;
 let storing: u32 = 0; // 0, EFFECT_STORE or EFFECT_FORGET
@@ -84,7 +84,7 @@ export function wantStore(): void {
 }
 
 export function wantForget(): void {
-  if (storing !== EFFECT_STORE) storing = EFFECT_FORGET;
+  storing = EFFECT_FORGET;
 }
 
 export function wantWake(seconds: u32): void {

@@ -19,13 +19,17 @@ export function isHostName(p: usize, n: u32): bool {
   return isDomain(p, n) && !looksLikeAddress(p, n);
 }
 
+/** Does the pattern cover the host? Both were found valid, the host stands without trailing dot. */
+export function covers(pattern: usize, patternLength: u32, host: usize, hostLength: u32): bool {
+  return hasWildcard(pattern, patternLength)
+    ? coveredByWildcard(pattern + 2, patternLength - 2, host, hostLength)
+    : sameDomain(pattern, patternLength, host, hostLength);
+}
+
 /** 1 when the pattern covers the host, 0 when not, E_PATTERN for what is no pattern (R-8461-4.1-01 to -06). */
 export function matchPattern(pattern: usize, patternLength: u32, host: usize, hostLength: u32): i32 {
   if (!isPattern(pattern, patternLength)) return E_PATTERN;
   const n = withoutTrailingDot(host, hostLength);
   if (!isHostName(host, n)) return 0;
-  const matches = hasWildcard(pattern, patternLength)
-    ? coveredByWildcard(pattern + 2, patternLength - 2, host, n)
-    : sameDomain(pattern, patternLength, host, n);
-  return matches ? 1 : 0;
+  return covers(pattern, patternLength, host, n) ? 1 : 0;
 }

@@ -3,7 +3,6 @@ import {
   E_REQUEST,
   FLAG_GET_IN_FLIGHT,
   FLAG_RECHECK_WAITING,
-  NOTICE_DISCOVERY_OPEN,
   NOTICE_ID_CHURN,
   NOTICE_RECORD_FAILED,
   NOTICE_RECORD_INVALID,
@@ -38,7 +37,6 @@ import { recordId, recordIdLength, selectRecord } from "./record.ts";
 import { asked, askedFlag, part, partLength } from "./request.ts";
 import {
   get,
-  hasFlag,
   idAt,
   isId,
   KNOWN,
@@ -71,6 +69,12 @@ function refreshIfDue(id: usize, idLength: u32): void {
   else wantGet(askedFlag(FLAG_RECHECK_WAITING), id, idLength);
 }
 
+/** The held policy answers now, unless somebody waits for the fetch that is under way. */
+function answerHeld(status: u32, detail: i32): void {
+  const underWay = getWanted() || askedFlag(FLAG_GET_IN_FLIGHT);
+  if (!underWay || !askedFlag(FLAG_RECHECK_WAITING)) answerPolicy(status, detail);
+}
+
 function setNegative(status: u32, detail: i32): void {
   set(S_NEGATIVE_STATUS, status);
   set(S_NEGATIVE_DETAIL, u32(detail));
@@ -90,10 +94,6 @@ function failOpenOrDefer(): void {
   }
   setNegative(STATUS_RECORD_FAILED, 0);
   negativeFor(isOpen() ? RETRY_FAILED : RETRY_DEFERRED);
-  if (isOpen() && !hasFlag(OPEN_TOLD)) {
-    wantNotice(NOTICE_DISCOVERY_OPEN, RESULT_NONE, 0, since(now(), get(S_DNS_FAILED_AT)));
-    setFlag(OPEN_TOLD, true);
-  }
   answerNegative();
 }
 
@@ -105,7 +105,7 @@ function onFailure(): void {
   }
   if (!isSilent()) wantNotice(NOTICE_RECORD_FAILED, RESULT_NONE, 0, 0);
   refreshIfDue(0, 0);
-  answerPolicy(STATUS_RECORD_FAILED, 0);
+  answerHeld(STATUS_RECORD_FAILED, 0);
 }
 
 /** No record, or none that is valid: never a reason to drop or weaken what is held (R-8461-3.1-23). */
@@ -116,7 +116,7 @@ function onAbsence(status: u32, error: i32): void {
     const notice = status === STATUS_NO_RECORD ? NOTICE_RECORD_MISSING : NOTICE_RECORD_INVALID;
     if (!isSilent()) wantNotice(notice, RESULT_NONE, error, 0);
     refreshIfDue(0, 0);
-    answerPolicy(status, error);
+    answerHeld(status, error);
     return;
   }
   setFlag(KNOWN, true);
@@ -144,8 +144,7 @@ function onIdWhileLive(): void {
   const backingOff = isBackingOff(recordId(), recordIdLength());
   if (!same && !getWanted() && !askedFlag(FLAG_GET_IN_FLIGHT) && !backingOff)
     getForChangedId(askedFlag(FLAG_RECHECK_WAITING));
-  const underWay = getWanted() || askedFlag(FLAG_GET_IN_FLIGHT);
-  if (!underWay || !askedFlag(FLAG_RECHECK_WAITING)) answerPolicy(STATUS_CACHED, 0);
+  answerHeld(STATUS_CACHED, 0);
 }
 
 /** Nothing is held: fetch, unless this very id has just failed. */

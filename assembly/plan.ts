@@ -28,7 +28,7 @@ import {
 } from "./abi.ts";
 import { withoutTrailingDot } from "./domain.ts";
 import { load16, load32, OUT, outLeft, store32 } from "./memory.ts";
-import { isHostName, matchPattern } from "./mx-pattern.ts";
+import { covers, isHostName } from "./mx-pattern.ts";
 import { policyMode, policyPatterns, readPolicy } from "./policy.ts";
 import { failAt } from "./verdict.ts";
 
@@ -41,18 +41,19 @@ export function planEntries(): u32 {
   return entries;
 }
 
-/** Any pattern will do (R-8461-4.1-07). */
+/** Any pattern will do (R-8461-4.1-07). Policy and MX list are both an attacker's: nothing is checked per pair. */
 function isInPolicy(text: usize, host: usize, n: u32): bool {
   for (let i: u32 = 0; i < policyPatterns(); i++) {
     const at = PATTERNS + i * 8;
-    if (matchPattern(text + load32(at), load32(at + 4), host, n) === 1) return true;
+    if (covers(text + load32(at), load32(at + 4), host, n)) return true;
   }
   return false;
 }
 
 function matchReason(text: usize, host: usize, n: u32): u32 {
-  if (!isHostName(host, withoutTrailingDot(host, n))) return PLAN_NOT_A_HOST_NAME;
-  return isInPolicy(text, host, n) ? PLAN_OK : PLAN_NOT_IN_POLICY;
+  const length = withoutTrailingDot(host, n);
+  if (!isHostName(host, length)) return PLAN_NOT_A_HOST_NAME;
+  return isInPolicy(text, host, length) ? PLAN_OK : PLAN_NOT_IN_POLICY;
 }
 
 function actionFor(verdict: u32, mode: u32, reason: u32): u32 {

@@ -49,10 +49,11 @@ import {
 const NAME_LIMIT: u32 = 32;
 const MAX_AGE_UNSET: u32 = 0xffffffff;
 
+// Literals: an initialiser that names a constant would need a start function. readPolicy sets them all.
 let body: usize = 0;
 let versionSeen: bool = false;
-let mode: u32 = MODE_ABSENT;
-let maxAge: u32 = MAX_AGE_UNSET;
+let mode: u32 = 0;
+let maxAge: u32 = 0;
 let patterns: u32 = 0;
 let table: usize = 0; // where (offset, length) of each mx value go; 0: nowhere
 

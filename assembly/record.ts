@@ -70,14 +70,20 @@ function isId(at: u32, end: u32): bool {
   return true;
 }
 
+/** An error at `at`: a foreign octet there is the better answer than what was expected in its place (R-8461-3.1-04). */
+function failOn(at: u32, end: u32, code: i32): i32 {
+  const c = at < end ? load8(TEXT + at) : SEMICOLON;
+  return failAt(at, c < 0x20 || c > 0x7e ? E_RECORD_CHARACTER : code);
+}
+
 /** One field at `at`; returns where it ends. The first `id` counts, a later one is an extension (AMB-05). */
 function readField(at: u32, end: u32): i32 {
   let nameEnd = at;
   while (nameEnd < end && isNameCharacter(load8(TEXT + nameEnd))) nameEnd++;
   const nameLength = nameEnd - at;
   if (nameLength === 0 || nameLength > NAME_LIMIT || !isAlphanumeric(load8(TEXT + at)))
-    return failAt(at, E_RECORD_FIELD);
-  if (nameEnd === end || load8(TEXT + nameEnd) !== EQUALS) return failAt(nameEnd, E_RECORD_FIELD);
+    return failOn(at, end, E_RECORD_FIELD);
+  if (nameEnd === end || load8(TEXT + nameEnd) !== EQUALS) return failOn(nameEnd, end, E_RECORD_FIELD);
   const value = nameEnd + 1;
   let valueEnd = value;
   while (valueEnd < end && isValueCharacter(load8(TEXT + valueEnd))) valueEnd++;
@@ -85,15 +91,8 @@ function readField(at: u32, end: u32): i32 {
     if (!isId(value, valueEnd)) return failAt(value, E_RECORD_ID);
     idAt = value;
     idLength = valueEnd - value;
-  } else if (valueEnd === value) return failAt(value, E_RECORD_VALUE);
+  } else if (valueEnd === value) return failOn(value, end, E_RECORD_VALUE);
   return i32(valueEnd);
-}
-
-/** What stands where a semicolon should: a blank at the very end, a foreign octet, or something else. */
-function wrongDelimiter(at: u32, end: u32): i32 {
-  if (at === end) return failAt(at, E_RECORD_DELIMITER);
-  const c = load8(TEXT + at);
-  return failAt(at, c < 0x20 || c > 0x7e ? E_RECORD_CHARACTER : E_RECORD_DELIMITER);
 }
 
 /** record := "v=STSv1" ( delim field )+ delim?   Returns 1 or an error code. */
@@ -102,7 +101,7 @@ function readRecord(start: u32, end: u32, leniency: u32): i32 {
   while (at < end) {
     const delimiter = skipBlanks(at, end);
     if (delimiter === end && excused(leniency, LENIENT_OUTER_BLANKS)) break;
-    if (delimiter === end || load8(TEXT + delimiter) !== SEMICOLON) return wrongDelimiter(delimiter, end);
+    if (delimiter === end || load8(TEXT + delimiter) !== SEMICOLON) return failOn(delimiter, end, E_RECORD_DELIMITER);
     at = skipBlanks(delimiter + 1, end);
     if (at === end) break;
     const fieldEnd = readField(at, end);

@@ -4,7 +4,6 @@ import {
   EVENT_DEADLINE,
   EVENT_LOOKUP,
   EVENT_POLICY,
-  EVENT_RECHECK,
   EVENT_RECORD,
   EVENT_REFRESH,
   FLAG_FORCE,
@@ -24,7 +23,7 @@ import {
   STATUS_PENDING,
 } from "./abi.ts";
 import { answerNegative, answerPending, answerPolicy, isOpen } from "./answer.ts";
-import { clockFellBehind, clockJumpedAhead, clockMoved, now, since, startClock } from "./clock.ts";
+import { clockAhead, clockBehind, clockMoved, now, since, startClock } from "./clock.ts";
 import { beginEffects, flushEffects, wantForget, wantNotice, wantQuery, wantStore, wantWake } from "./effects.ts";
 import { isDue, isExpired, isLive, isSilent, isUnused, policyAge, touch, wakeIn } from "./freshness.ts";
 import { onPolicy } from "./on-policy.ts";
@@ -116,9 +115,9 @@ function expire(): void {
 
 /** A clock that jumped is believed, one that fell behind is not; both are said, and the latter forces a refresh. */
 function noticeClock(): void {
-  if (clockJumpedAhead()) wantNotice(NOTICE_CLOCK_AHEAD, RESULT_NONE, 0, 0);
-  if (!clockFellBehind()) return;
-  wantNotice(NOTICE_CLOCK_BEHIND, RESULT_NONE, 0, 0);
+  if (clockAhead() !== 0) wantNotice(NOTICE_CLOCK_AHEAD, RESULT_NONE, 0, clockAhead());
+  if (clockBehind() === 0) return;
+  wantNotice(NOTICE_CLOCK_BEHIND, RESULT_NONE, 0, clockBehind());
   if (isLive() && hasFlag(REANCHORED) && !isDue(S_REFRESH_DUE)) set(S_REFRESH_DUE, now());
 }
 
@@ -135,7 +134,7 @@ function handle(event: u32): i32 {
   else if (event === EVENT_POLICY) onPolicy();
   else if (event === EVENT_DEADLINE) onDeadline();
   else if (event === EVENT_REFRESH) onRefresh();
-  else if (event === EVENT_RECHECK) onRecheck();
+  else onRecheck();
   return 0;
 }
 

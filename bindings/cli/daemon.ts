@@ -2,6 +2,7 @@ import type { Server as HttpServer } from "node:http";
 import type { Config, Listener, PostfixListener } from "../../host/config/config.ts";
 import { loadCore } from "../../host/core/load.ts";
 import type { DnsClient } from "../../host/dns/types.ts";
+import { steadyTime, systemClock } from "../../host/engine/clock.ts";
 import { createEngine, type Engine } from "../../host/engine/engine.ts";
 import type { PolicyFetcher } from "../../host/https/types.ts";
 import { observeStore } from "../../host/observe/engine-observer.ts";
@@ -34,7 +35,8 @@ const MEMORY_ROWS = 100_000;
 
 type DaemonStore = PolicyStore & { status(): StoreStatus };
 
-const unixNow = (): number => Math.floor(Date.now() / 1000);
+/** What the store takes for the time, in Unix seconds. */
+const unixNow = steadyTime(systemClock());
 
 /** All rooms of the house, put together as the configuration says. */
 export class Daemon {

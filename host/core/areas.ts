@@ -3,6 +3,9 @@ import type { CoreExports } from "./exports.ts";
 
 const encoder = new TextEncoder();
 
+/** Up to this length a loop over the characters beats the call into the encoder. */
+const SHORT_TEXT = 32;
+
 /** The IN and OUT areas of one instance. Memory never grows, so the views are made once. */
 export class Areas {
   readonly exports: CoreExports;
@@ -10,6 +13,7 @@ export class Areas {
   readonly capacity: number;
   readonly bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #text: Buffer;
   readonly #out: number;
 
   constructor(exports: CoreExports) {
@@ -18,6 +22,7 @@ export class Areas {
     this.capacity = exports.mtasts_in_cap();
     this.#out = exports.mtasts_out_ptr();
     this.bytes = new Uint8Array(exports.memory.buffer);
+    this.#text = Buffer.from(exports.memory.buffer);
     this.#view = new DataView(exports.memory.buffer);
   }
 
@@ -30,9 +35,28 @@ export class Areas {
 
   /** Writes a string as UTF-8 (never latin1: U+0161 must not become "a"). Its length in bytes, -1 when it does not fit. */
   writeText(text: string, offset: number): number {
+    if (text.length <= SHORT_TEXT && this.#writeAscii(text, offset)) return text.length;
     const room = this.bytes.subarray(this.in + offset, this.in + this.capacity);
     const { read, written } = encoder.encodeInto(text, room);
     return read === text.length ? written : -1;
+  }
+
+  /** False, and nothing that counts written, when the text is not ASCII or does not fit. */
+  #writeAscii(text: string, offset: number): boolean {
+    if (text.length > this.capacity - offset) return false;
+    const at = this.in + offset;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return false;
+      this.bytes[at + i] = code;
+    }
+    return true;
+  }
+
+  /** A text as UTF-8, or bytes as they are: the length in bytes, -1 when it does not fit. */
+  writeContent(content: string | Uint8Array, offset: number): number {
+    if (typeof content === "string") return this.writeText(content, offset);
+    return this.write(content, offset) ? content.length : -1;
   }
 
   put16(offset: number, value: number): void {
@@ -69,6 +93,11 @@ export class Areas {
 
   payloadText(offset: number, length: number): string {
     const at = this.#out + OUT_HEADER + offset;
-    return String.fromCharCode(...this.bytes.subarray(at, at + length));
+    return this.#text.toString("latin1", at, at + length);
+  }
+
+  /** Request bytes, one character each: offsets into it are byte offsets. */
+  requestText(length: number): string {
+    return this.#text.toString("latin1", this.in, this.in + length);
   }
 }

@@ -42,20 +42,25 @@ export type ParsedPolicy =
 /** One TXT RR: its text, its bytes, or its character-strings one by one. */
 export type TxtRecord = string | Uint8Array | readonly (string | Uint8Array)[];
 
-const encoder = new TextEncoder();
-const toBytes = (text: string | Uint8Array): Uint8Array => (typeof text === "string" ? encoder.encode(text) : text);
+const toBytes = (text: string | Uint8Array): Uint8Array => (typeof text === "string" ? Buffer.from(text) : text);
+
+const STRING_LIMIT = 255;
 
 /** Character-strings as RDATA: a length octet before each; longer text is cut into strings of 255. */
 export function txtRdata(record: TxtRecord): Uint8Array {
-  const parts: Uint8Array[] = [];
-  for (const part of Array.isArray(record) ? record : [record]) {
-    const content = toBytes(part);
-    for (let at = 0; at === 0 || at < content.length; at += 255) {
-      const piece = content.subarray(at, at + 255);
-      parts.push(Uint8Array.of(piece.length), piece);
+  const parts = (Array.isArray(record) ? record : [record]).map(toBytes);
+  const octets = (part: Uint8Array) => part.length + Math.max(1, Math.ceil(part.length / STRING_LIMIT));
+  const rdata = new Uint8Array(parts.reduce((sum, part) => sum + octets(part), 0));
+  let end = 0;
+  for (const part of parts) {
+    for (let at = 0; at === 0 || at < part.length; at += STRING_LIMIT) {
+      const length = Math.min(part.length - at, STRING_LIMIT);
+      rdata[end] = length;
+      rdata.set(length === part.length ? part : part.subarray(at, at + length), end + 1);
+      end += 1 + length;
     }
   }
-  return Buffer.concat(parts);
+  return rdata;
 }
 
 /**
@@ -87,15 +92,15 @@ export class Core {
 
   /** A policy body (RFC 8461 §3.2). */
   parsePolicy(body: string | Uint8Array, leniency: readonly Leniency[] = []): ParsedPolicy {
-    const content = toBytes(body);
-    if (!this.#areas.write(content, 0)) return this.#error(-30, 65536);
-    const status = this.#areas.exports.mtasts_policy_parse(this.#areas.in, content.length, leniencyBits(leniency));
+    const length = this.#areas.writeContent(body, 0);
+    if (length < 0) return this.#error(-30, 65536);
+    const status = this.#areas.exports.mtasts_policy_parse(this.#areas.in, length, leniencyBits(leniency));
     if (status < 0) return this.#error(status);
+    const text = this.#areas.requestText(length).toLowerCase();
     const mx: string[] = [];
     for (let i = 0; i < this.#areas.get32(12); i++) {
-      const at = this.#areas.in + this.#areas.get32(16 + i * 8);
-      const text = this.#areas.bytes.subarray(at, at + this.#areas.get32(20 + i * 8));
-      mx.push(String.fromCharCode(...text).toLowerCase());
+      const start = this.#areas.get32(16 + i * 8);
+      mx.push(text.slice(start, start + this.#areas.get32(20 + i * 8)));
     }
     const mode = nameOf(MODES, this.#areas.get32(0));
     return { ok: true, mode, maxAge: this.#areas.get32(4), mx, leniencies: leniencyNames(this.#areas.get32(8)) };

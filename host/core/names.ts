@@ -195,8 +195,9 @@ export type OnDiscoveryFailure = keyof typeof ON_DISCOVERY_FAILURE;
 
 /** The word for a number the core gave; a number without a word means that core and host do not belong together. */
 export function nameOf<T extends Record<number, unknown>>(table: T, number: number): Values<T> {
-  if (!(number in table)) throw new Error(`the core gave ${number}, which this host does not know`);
-  return table[number] as Values<T>;
+  const name = table[number];
+  if (name === undefined) throw new Error(`the core gave ${number}, which this host does not know`);
+  return name as Values<T>;
 }
 
 export function leniencyBits(names: readonly Leniency[]): number {
@@ -204,6 +205,7 @@ export function leniencyBits(names: readonly Leniency[]): number {
 }
 
 export function leniencyNames(bits: number): Leniency[] {
+  if (bits === 0) return [];
   return (Object.keys(LENIENCIES) as Leniency[]).filter((name) => (bits & LENIENCIES[name]) !== 0);
 }
 

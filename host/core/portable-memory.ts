@@ -1,6 +1,5 @@
 // The AssemblyScript built-ins that assembly/ uses, over a plain ArrayBuffer, so that the same sources run as
-// JavaScript: the portable twin. Installed on globalThis before the first line of assembly/ runs; names that exist
-// already are left alone.
+// JavaScript: the portable twin. Installed on globalThis before the first line of assembly/ runs.
 
 const SIZE = 9 * 65536; // asconfig.json: the wasm module's memory has the same size
 
@@ -34,6 +33,9 @@ const builtins = {
   memory: { data },
 };
 
+const present = globalThis as unknown as Record<string, object | undefined>;
 for (const [name, value] of Object.entries(builtins)) {
-  if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value });
+  // A tool chain's own portable library may have some of a name's functions and lack others.
+  if (present[name]) Object.assign(present[name], { ...value });
+  else Object.defineProperty(globalThis, name, { value });
 }

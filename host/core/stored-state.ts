@@ -8,7 +8,7 @@ const MAX_AGE = 36;
 const FETCHED_AT = 44;
 const FETCHED_MS = 48;
 const FAILURES = 68;
-const HEAD = 200;
+const HEAD = 208;
 
 export interface StoredPolicy {
   readonly mode: Mode;

@@ -41,6 +41,21 @@ export function systemClock(): Clock {
   };
 }
 
+const DAY = 86_400;
+
+/**
+ * Unix time for what outlives this process: the wall clock, but never more than a day ahead of where it stood at the
+ * start plus the time that has passed since. One moment of a clock set years ahead (a forged NTP answer) must not
+ * become the store's high-water time, by which every policy would be expired after the next boot.
+ */
+export function steadyTime(clock: Clock): () => number {
+  const start = clock.read();
+  return () => {
+    const { now, uptimeMs } = clock.read();
+    return Math.min(now, start.now + Math.floor((uptimeMs - start.uptimeMs) / 1000) + DAY);
+  };
+}
+
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 export function systemTimers(): Timers {

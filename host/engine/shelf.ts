@@ -1,6 +1,6 @@
 import type { Effect } from "../core/step.ts";
 import { type PolicyStore, StoreError } from "../store/types.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, steadyTime } from "./clock.ts";
 import type { DomainEntry } from "./domain-entry.ts";
 import type { EngineObserver } from "./observer.ts";
 
@@ -13,6 +13,7 @@ const LOST_FOR_SECONDS = 31_557_600;
 export class Shelf {
   readonly #store: PolicyStore;
   readonly #clock: Clock;
+  readonly #steadyNow: () => number;
   readonly #observer: EngineObserver;
   #lostAt: number | null = null;
   /** Losses of the whole store seen so far. */
@@ -23,6 +24,7 @@ export class Shelf {
   constructor(store: PolicyStore, clock: Clock, observer: EngineObserver) {
     this.#store = store;
     this.#clock = clock;
+    this.#steadyNow = steadyTime(clock);
     this.#observer = observer;
   }
 
@@ -142,7 +144,7 @@ export class Shelf {
   async #put(entry: DomainEntry, state: Uint8Array, expected: number): Promise<number | null> {
     const version = await this.#store.put(entry.domain, state, expected);
     if (version === null) return null;
-    this.highWater = Math.max(this.highWater, this.#clock.read().now);
+    this.highWater = Math.max(this.highWater, this.#steadyNow());
     entry.lossesSeen = this.#losses;
     return version;
   }

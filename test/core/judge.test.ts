@@ -1,0 +1,90 @@
+// The whole table of plan entries and sessions, not only the rows someone thought of.
+import { describe, expect, it } from "vitest";
+import { ACTIONS, CHAINS, type Chain, PLAN_REASONS, SESSIONS, type Session } from "../../host/core/names.ts";
+import type { PlanEntry } from "../../host/core/plan.ts";
+import { builds } from "./builds.ts";
+
+const HOST = "mx1.example.com";
+const actions = Object.values(ACTIONS).filter((action) => action !== "dane");
+const reasons = Object.values(PLAN_REASONS);
+const sessions = Object.keys(SESSIONS) as Session[];
+const chains = Object.keys(CHAINS) as Chain[];
+const tlsVersions = [0, 0x300, 0x301, 0x302, 0x303, 0x304, 0xffff];
+const certificates = [[], [HOST], ["*.example.com"], ["other.example.com"], ["example.com"], ["*.com", HOST]];
+
+interface Case {
+  readonly entry: PlanEntry;
+  readonly session: Session;
+  readonly tlsVersion: number;
+  readonly chain: Chain;
+  readonly names: readonly string[];
+  readonly last: boolean;
+}
+
+function* allCases(): Generator<Case> {
+  for (const action of actions)
+    for (const reason of reasons)
+      for (const evaluate of [true, false])
+        for (const session of sessions)
+          for (const tlsVersion of tlsVersions)
+            for (const chain of chains)
+              for (const names of certificates)
+                for (const last of [true, false]) {
+                  if (action === "pkix" && reason !== null) continue;
+                  yield { entry: { host: HOST, action, reason, evaluate }, session, tlsVersion, chain, names, last };
+                }
+}
+
+const authenticated = ({ session, tlsVersion, chain, names }: Case): boolean =>
+  session === "tls" &&
+  tlsVersion >= 0x303 &&
+  chain === "valid" &&
+  names.some((name) => name === HOST || name === "*.example.com");
+
+describe.each(builds)("judge, $name build", ({ core }) => {
+  it("delivers under enforce over authenticated TLS to a permitted host and over nothing else (R-8461-4-01, R-8461-5-01)", () => {
+    let delivered = 0;
+    for (const session of allCases()) {
+      const { verdict } = core.judge(session);
+      if (session.entry.action === "pkix")
+        expect(verdict === "deliver", JSON.stringify(session)).toBe(authenticated(session));
+      if (session.entry.action === "skip") expect(verdict, JSON.stringify(session)).not.toBe("deliver");
+      if (verdict === "deliver") delivered++;
+    }
+    expect(delivered).toBeGreaterThan(1000);
+  });
+
+  it("lets testing and none deliver whatever the session is, if there is one (R-8461-5-03)", () => {
+    for (const session of allCases()) {
+      if (session.entry.action !== "opportunistic") continue;
+      expect(core.judge(session).verdict === "deliver", JSON.stringify(session)).toBe(
+        session.session !== "not-connected",
+      );
+    }
+  });
+
+  it("defers only on the last host, and goes on to the next one elsewhere (R-8461-5.1-04, R-8461-5-07)", () => {
+    for (const session of allCases()) {
+      const { verdict } = core.judge(session);
+      if (verdict !== "deliver") expect(verdict, JSON.stringify(session)).toBe(session.last ? "defer" : "next-host");
+    }
+  });
+
+  it("counts by compliance: the same verdict on the session in testing as in enforce (R-8461-4.2-10)", () => {
+    for (const session of allCases()) {
+      if (session.entry.action !== "pkix") continue;
+      const enforced = core.judge(session);
+      const tested = core.judge({ ...session, entry: { ...session.entry, action: "opportunistic", evaluate: true } });
+      const same = ({ why, compliant, resultType }: typeof enforced) => ({ why, compliant, resultType });
+      expect(same(tested), JSON.stringify(session)).toEqual(same(enforced));
+    }
+  });
+
+  it("is compliant exactly when it names no reason, and gives no result type then", () => {
+    for (const session of allCases()) {
+      const { compliant, why, resultType } = core.judge(session);
+      expect(compliant, JSON.stringify(session)).toBe(why === "compliant");
+      if (compliant) expect(resultType).toBeNull();
+    }
+  });
+});
