@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, createServer as createTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
 import type { CertificateSpec, TestCa } from "./ca.ts";
@@ -62,6 +63,8 @@ export class MxServer {
   readonly #server: Server;
   readonly #ca: TestCa;
   readonly #sockets = new Set<Socket>();
+  // One set of keys for all connections: sessions can be resumed, as with most servers.
+  readonly #ticketKeys = randomBytes(48);
   #behaviour: MxBehaviour = {};
   #tlsOptions: TlsOptions = {};
 
@@ -108,7 +111,7 @@ export class MxServer {
     const { certPem, keyPem } = await this.#ca.issueFor(this.name, behaviour.certificate ?? "good");
     const { starttls } = behaviour;
     const version = starttls === "tls1.0" ? ONLY("TLSv1") : starttls === "tls1.1" ? ONLY("TLSv1.1") : {};
-    this.#tlsOptions = { cert: certPem, key: keyPem, ...version };
+    this.#tlsOptions = { cert: certPem, key: keyPem, ticketKeys: this.#ticketKeys, ...version };
     if (behaviour.sniCertificate !== undefined) {
       const named = await this.#ca.issueFor(this.name, behaviour.sniCertificate);
       const context = createSecureContext({ cert: named.certPem, key: named.keyPem });
