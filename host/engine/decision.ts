@@ -1,3 +1,5 @@
+import type { Leniency } from "../core/names.ts";
+
 /** What this lookup learned (the first axis of an answer); what to honour is the verdict (the second). */
 export type LookupStatus =
   | "cached" // an unexpired policy was held; nothing had to be asked
@@ -27,6 +29,8 @@ export interface HonouredPolicy {
   /** Seconds until it expires. */
   readonly expiresIn: number;
   readonly source: "cache" | "fetch";
+  /** Leniencies it needed to be accepted; empty for a policy that follows the grammar. */
+  readonly leniencies: readonly Leniency[];
   /** The policy as served, line by line, for TLSRPT policy-string (R-8461-3.2-30). */
   readonly lines: readonly string[];
 }

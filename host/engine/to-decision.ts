@@ -26,10 +26,10 @@ function parse(core: Core, entry: DomainEntry, text: Uint8Array, answer: StepAns
 
 function honoured(core: Core, entry: DomainEntry, state: Uint8Array, answer: StepAnswer): HonouredPolicy | null {
   if (!answer.policy) return null;
-  const { mode, id, maxAge, age, expiresIn, offset, length } = answer.policy;
+  const { mode, id, maxAge, age, expiresIn, leniencies, offset, length } = answer.policy;
   const { mx, lines } = parse(core, entry, state.subarray(offset, offset + length), answer);
   const source = answer.status === "fetched" ? "fetch" : "cache";
-  return { mode, id, mx, maxAge, age, expiresIn, source, lines };
+  return { mode, id, mx, maxAge, age, expiresIn, source, leniencies, lines };
 }
 
 /** The core's answer in the words of the host. `state` is the state that holds after the step. */

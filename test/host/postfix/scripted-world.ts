@@ -8,7 +8,7 @@ export const matchesMx = (pattern: string, host: string): boolean =>
     : pattern === host;
 
 export function policy(mode: PolicyMode, mx: readonly string[], maxAge = 86400): HonouredPolicy {
-  return { mode, id: "1", mx, maxAge, age: 0, expiresIn: maxAge, source: "cache", lines: [] };
+  return { mode, id: "1", mx, maxAge, age: 0, expiresIn: maxAge, source: "cache", leniencies: [], lines: [] };
 }
 
 export function honour(domain: string, honoured: HonouredPolicy, reuse = 60): Decision {
