@@ -64,16 +64,19 @@ describe("the manners of mta-sts", () => {
   });
 
   describe("on a terminal", () => {
-    const onTerminal = (env: NodeJS.ProcessEnv = {}) =>
-      run("script", ["-qec", `${process.execPath} ${MAIN} parse-record "v=STSv1; id=1"`, "/dev/null"], { env });
+    // What the tests themselves run under (CI, a dumb terminal) must not decide.
+    const onTerminal = (setting = "") => {
+      const clean = `env -u CI -u NO_COLOR -u FORCE_COLOR TERM=xterm-256color ${setting}`;
+      return run("script", ["-qec", `${clean} ${process.execPath} ${MAIN} parse-record "v=STSv1; id=1"`, "/dev/null"]);
+    };
 
     it("writes colours, but not with NO_COLOR or a dumb terminal", async (context) => {
       const probe = await run("script", ["--version"]).catch(() => null);
       if (probe === null) context.skip("the script command (util-linux) is missing: no terminal to be had");
       expect((await onTerminal()).stdout).toContain(`${ESCAPE}32mvalid`);
-      expect((await onTerminal({ NO_COLOR: "1" })).stdout).toContain("valid, id 1");
-      expect((await onTerminal({ NO_COLOR: "1" })).stdout).not.toContain(ESCAPE);
-      expect((await onTerminal({ TERM: "dumb" })).stdout).not.toContain(ESCAPE);
+      expect((await onTerminal("NO_COLOR=1")).stdout).toContain("valid, id 1");
+      expect((await onTerminal("NO_COLOR=1")).stdout).not.toContain(ESCAPE);
+      expect((await onTerminal("TERM=dumb")).stdout).not.toContain(ESCAPE);
     });
   });
 

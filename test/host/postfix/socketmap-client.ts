@@ -48,7 +48,8 @@ export class SocketmapClient {
   }
 
   async closed(): Promise<void> {
-    if (!this.#ended) await once(this.socket, "close");
+    // A reset is a close too; once() would reject with it.
+    if (!this.#ended) await new Promise<void>((closed) => this.socket.once("close", () => closed()));
   }
 
   #changed(change: () => void): void {
