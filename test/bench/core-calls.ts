@@ -1,6 +1,7 @@
 import { Core } from "../../host/core/core.ts";
 import { loadCoreSync } from "../../host/core/load.ts";
 import type { StepEvent, StepRequest } from "../../host/core/step.ts";
+import { QUIET } from "../core/quiet-step.ts";
 
 /**
  * Times the core through the JavaScript API: `node core-calls.js wasm|portable SAMPLES` prints one JSON object: for each
@@ -58,13 +59,7 @@ function request(state: Uint8Array | null, event: StepEvent): StepRequest {
     highWater: 1_767_225_600,
     domain: "example.com",
     state,
-    queryInFlight: false,
-    getInFlight: false,
-    recheckWaiting: false,
-    pastLost: false,
-    storeUnreadable: false,
-    leniency: [],
-    onDiscoveryFailure: "defer-briefly",
+    ...QUIET,
   };
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Effect, StepEvent, StepRequest } from "../../host/core/step.ts";
 import { type Build, builds } from "./builds.ts";
 import { octets } from "./frames.ts";
+import { QUIET } from "./quiet-step.ts";
 import { hostileFetch, hostileRecord, policyText, Random, txt } from "./walk.ts";
 
 const NOW = 2_000_000_000;
@@ -26,13 +27,7 @@ function step(
     highWater: 0,
     domain: "example.com",
     state,
-    queryInFlight: false,
-    getInFlight: false,
-    recheckWaiting: false,
-    pastLost: false,
-    storeUnreadable: false,
-    leniency: [],
-    onDiscoveryFailure: "defer-briefly",
+    ...QUIET,
     ...more,
   });
   if (!result.ok) throw new Error(`${event.kind}: ${result.code} at ${result.offset}`);

@@ -4,6 +4,7 @@ import * as abi from "../../assembly/abi.ts";
 import type { StepAnswer, StepEvent, StepResult } from "../../host/core/step.ts";
 import { type Build, builds } from "./builds.ts";
 import { callFrame, octets, repairChecksum, stepFrame } from "./frames.ts";
+import { QUIET } from "./quiet-step.ts";
 
 const NOW = 2_000_000_000;
 const UPTIME = 1_000_000;
@@ -17,13 +18,7 @@ function run({ core }: Build, event: StepEvent, state: Uint8Array | null, domain
     highWater: 0,
     domain,
     state,
-    queryInFlight: false,
-    getInFlight: false,
-    recheckWaiting: false,
-    pastLost: false,
-    storeUnreadable: false,
-    leniency: [],
-    onDiscoveryFailure: "defer-briefly",
+    ...QUIET,
   });
 }
 

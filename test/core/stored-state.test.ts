@@ -6,6 +6,7 @@ import { txtRdata } from "../../host/core/core.ts";
 import { loadCore } from "../../host/core/load.ts";
 import type { StepEvent } from "../../host/core/step.ts";
 import { laterFetch, storedPolicy } from "../../host/core/stored-state.ts";
+import { QUIET } from "./quiet-step.ts";
 
 const DOMAIN = "example.test";
 const POLICY = "version: STSv1\nmode: testing\nmx: mx.example.test\nmax_age: 86400\n";
@@ -39,13 +40,7 @@ describe("reading stored states", () => {
         highWater: 0,
         domain: DOMAIN,
         state,
-        queryInFlight: false,
-        getInFlight: false,
-        recheckWaiting: false,
-        pastLost: false,
-        storeUnreadable: false,
-        leniency: [],
-        onDiscoveryFailure: "defer-briefly",
+        ...QUIET,
       });
       if (!result.ok) throw new Error(result.code);
       for (const effect of result.effects) {

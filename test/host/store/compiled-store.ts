@@ -1,39 +1,18 @@
 import { type ChildProcess, type ForkOptions, fork } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import ts from "typescript";
-import { afterAll } from "vitest";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT, transpiled } from "../transpiled.ts";
 import type { WorkerReport, WorkerTask } from "./store-worker.ts";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const SOURCES = ["host/store", "host/observe", "test/host/store"];
+const WORKER = "test/host/store/store-worker";
 
-/**
- * The store, what it imports, and store-worker.ts as JavaScript that a plain `node` runs (Node 20 runs no TypeScript), below the project
- * so that its packages are found. Removed when the tests of the file are over.
- */
+const sourcesIn = (folder: string): string[] => readdirSync(join(ROOT, folder)).map((name) => join(folder, name));
+
+/** The store, what it imports, and store-worker.ts, compiled for a process of their own: the path of the worker. */
 export function compileWorker(): string {
-  mkdirSync(join(ROOT, "build"), { recursive: true });
-  const out = mkdtempSync(join(ROOT, "build/store-test-"));
-  chmodSync(out, 0o755); // some tests run it as a user who owns nothing
-  afterAll(() => rmSync(out, { recursive: true, force: true }));
-  for (const name of SOURCES.flatMap((folder) => readdirSync(join(ROOT, folder)).map((file) => join(folder, file)))) {
-    if (name.startsWith("test") && !name.endsWith("-worker.ts")) continue;
-    const { outputText } = ts.transpileModule(readFileSync(join(ROOT, name), "utf8"), {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind.ESNext,
-        verbatimModuleSyntax: true,
-        rewriteRelativeImportExtensions: true,
-      },
-    });
-    const target = join(out, name.replace(/\.ts$/, ".js"));
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, outputText);
-  }
-  return join(out, "test/host/store/store-worker.js");
+  const out = transpiled([...["host/store", "host/observe"].flatMap(sourcesIn), `${WORKER}.ts`]);
+  return join(out, `${WORKER}.js`);
 }
 
 /** One worker process; its reports are collected in order. */
