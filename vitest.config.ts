@@ -8,9 +8,10 @@ const project = (name: string, include: string[], more: object = {}) => ({
 export default defineConfig({
   test: {
     pool: "forks",
+    chaiConfig: { truncateThreshold: 0 }, // test titles are read whole: they carry requirement ids
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    reporters: ["default", "./test/report-skipped.ts"],
+    reporters: ["default", "./test/report-skipped.ts", "./test/report-requirements.ts"],
     coverage: {
       provider: "v8",
       include: ["assembly/**/*.ts"],

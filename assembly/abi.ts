@@ -7,7 +7,6 @@ export const ABI_MINOR: u32 = 0;
 export const IN_CAPACITY: u32 = 196608;
 export const OUT_CAPACITY: u32 = 196608;
 export const POLICY_LIMIT: u32 = 65536; // RFC 8461 §3.3 suggests 64 KiB
-export const RECORD_LIMIT: u32 = 65535; // RDATA of one TXT RR
 export const DOMAIN_LIMIT: u32 = 253;
 export const LABEL_LIMIT: u32 = 63;
 export const ID_LIMIT: u32 = 32;

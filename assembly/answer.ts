@@ -104,7 +104,7 @@ export function answerPolicy(status: u32, detail: i32): void {
   copy(answer + 64, idAt(S_ID), get(S_ID_LENGTH));
 }
 
-export function answerTemporary(status: u32, reason: u32, detail: i32): void {
+function answerTemporary(status: u32, reason: u32, detail: i32): void {
   store32(begin(status, VERDICT_TEMP, detail) + 12, reason);
 }
 

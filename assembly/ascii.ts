@@ -1,17 +1,16 @@
 // Character classes of RFC 8461's grammars. Bytes, never locales.
 
-export const TAB: u32 = 0x09;
+const TAB: u32 = 0x09;
 export const LF: u32 = 0x0a;
 export const CR: u32 = 0x0d;
 export const SPACE: u32 = 0x20;
 export const STAR: u32 = 0x2a;
 export const HYPHEN: u32 = 0x2d;
 export const DOT: u32 = 0x2e;
-export const SLASH: u32 = 0x2f;
 export const COLON: u32 = 0x3a;
 export const SEMICOLON: u32 = 0x3b;
 export const EQUALS: u32 = 0x3d;
-export const UNDERSCORE: u32 = 0x5f;
+const UNDERSCORE: u32 = 0x5f;
 
 export function isDigit(c: u32): bool {
   return c >= 0x30 && c <= 0x39;

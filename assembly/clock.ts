@@ -101,6 +101,11 @@ export function clockAhead(): u32 {
   return jumped;
 }
 
+/** Does this moment lie more than five minutes ahead of the wall clock? */
+export function isAhead(moment: u32): bool {
+  return since(moment, wallClock()) > CLOCK_SLIP;
+}
+
 /** Seconds by which the wall clock stands behind what the store has already seen, when over five minutes. */
 export function clockBehind(): u32 {
   return over(since(asked(Q_HIGH_WATER), asked(Q_NOW)), CLOCK_SLIP);

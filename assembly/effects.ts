@@ -27,7 +27,7 @@ import { stateChanged, stateLength, writeState } from "./state.ts";
 
 const NOTICE_SIZE: u32 = 16;
 const NOTICE_SLOTS: u32 = 8;
-export const ANSWER_SIZE: u32 = 96;
+const ANSWER_SIZE: u32 = 96;
 
 const NOT_WANTED: u32 = 0;
 const IN_BACKGROUND: u32 = 1;

@@ -36,7 +36,7 @@ import {
   TOKEN_UPTIME_MS,
 } from "./abi.ts";
 import { answerNegative, answerPending, answerPolicy, discoveryResult } from "./answer.ts";
-import { atLeast, atMost, now, plus, restartClock, since, wallClock } from "./clock.ts";
+import { atLeast, atMost, now, plus, restartClock, since } from "./clock.ts";
 import { wantForget, wantNotice, wantQuery, wantStore } from "./effects.ts";
 import {
   backOff,
@@ -90,15 +90,13 @@ import {
 } from "./state.ts";
 import { beginVerdict, errorOffset, excused, failAt, leniencyUsed } from "./verdict.ts";
 
-const SKEW: u32 = 300;
 const NEGATIVE_FLOOR: u32 = 60;
 const FAILURES_ALARM: u32 = 3; // R-8461-CSM-15
 
 /** An older fetch never replaces a newer one, however late it arrives. */
-function isOlderThanHeld(elapsed: u32): bool {
-  if (get(S_MODE) === MODE_ABSENT) return false;
-  // The held policy was fetched in another boot: only the wall clock can compare the two.
-  if (hasFlag(REANCHORED)) return plus(since(wallClock(), elapsed), SKEW) < get(S_FETCHED_AT);
+function isOlderThanHeld(): bool {
+  // A policy fetched in an earlier boot is older than any GET of this one, whatever the wall clock says of the two.
+  if (get(S_MODE) === MODE_ABSENT || hasFlag(REANCHORED)) return false;
   const started = token(TOKEN_UPTIME);
   const heldStarted = get(S_ANCHOR_UPTIME);
   return started < heldStarted || (started === heldStarted && token(TOKEN_UPTIME_MS) < get(S_FETCHED_MS));
@@ -231,7 +229,7 @@ export function onPolicy(): void {
   const elapsed = since(asked(Q_UPTIME), token(TOKEN_UPTIME));
   const outcome = asked(Q_OUTCOME);
   if (outcome === FETCH_ABORTED) onAborted();
-  else if (isOlderThanHeld(elapsed)) {
+  else if (isOlderThanHeld()) {
     if (isLive()) answerPolicy(STATUS_CACHED, 0);
     else wantQuery(true);
   } else if (outcome === FETCH_OK) judgeBody(elapsed);

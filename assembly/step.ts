@@ -23,7 +23,7 @@ import {
   STATUS_PENDING,
 } from "./abi.ts";
 import { answerNegative, answerPending, answerPolicy, isOpen } from "./answer.ts";
-import { clockAhead, clockBehind, clockMoved, now, since, startClock } from "./clock.ts";
+import { clockAhead, clockBehind, clockMoved, isAhead, now, since, startClock } from "./clock.ts";
 import { beginEffects, flushEffects, wantForget, wantNotice, wantQuery, wantStore, wantWake } from "./effects.ts";
 import { isDue, isExpired, isLive, isSilent, isUnused, policyAge, touch, wakeIn } from "./freshness.ts";
 import { onPolicy } from "./on-policy.ts";
@@ -37,6 +37,7 @@ import {
   readState,
   S_BACKOFF_UNTIL,
   S_CHECK_DUE,
+  S_FETCHED_AT,
   S_ID_LENGTH,
   S_MODE,
   S_NEGATIVE_UNTIL,
@@ -113,8 +114,12 @@ function expire(): void {
   wantForget();
 }
 
-/** A clock that jumped is believed, one that fell behind is not; both are said, and the latter forces a refresh. */
+/**
+ * A clock that jumped is believed, one that fell behind is not; both are said, and the latter forces a refresh, as does
+ * a policy that was fetched under a clock which ran ahead: its true age cannot be told (R-8461-CSM-14).
+ */
 function noticeClock(): void {
+  if (clockMoved() && isLive() && isAhead(get(S_FETCHED_AT))) set(S_REFRESH_DUE, now());
   if (clockAhead() !== 0) wantNotice(NOTICE_CLOCK_AHEAD, RESULT_NONE, 0, clockAhead());
   if (clockBehind() === 0) return;
   wantNotice(NOTICE_CLOCK_BEHIND, RESULT_NONE, 0, clockBehind());

@@ -3,8 +3,9 @@ export class Slots {
   readonly #limit: number;
   readonly #queueLimit: number;
   #taken = 0;
-  /** In order of arrival. */
-  readonly #waiting = new Set<() => void>();
+  /** In order of arrival; whoever somebody waits for goes before background work. */
+  readonly #urgent = new Set<() => void>();
+  readonly #patient = new Set<() => void>();
 
   /** How many run at once, and how many may wait for their turn. */
   constructor(limit: number, queueLimit = Number.POSITIVE_INFINITY) {
@@ -14,35 +15,37 @@ export class Slots {
   }
 
   /** Waits its turn. "full" at once when the queue is full; "aborted" when `signal` ends the wait. */
-  acquire(signal: AbortSignal): Promise<"acquired" | "full" | "aborted"> {
+  acquire(signal: AbortSignal, urgent = false): Promise<"acquired" | "full" | "aborted"> {
     if (signal.aborted) return Promise.resolve("aborted");
     if (this.#taken < this.#limit) {
       this.#taken++;
       return Promise.resolve("acquired");
     }
-    if (this.#waiting.size >= this.#queueLimit) return Promise.resolve("full");
+    if (this.#urgent.size + this.#patient.size >= this.#queueLimit) return Promise.resolve("full");
+    const queue = urgent ? this.#urgent : this.#patient;
     return new Promise((resolve) => {
       const onAbort = () => {
-        this.#waiting.delete(onTurn);
+        queue.delete(onTurn);
         resolve("aborted");
       };
       const onTurn = () => {
         signal.removeEventListener("abort", onAbort);
         resolve("acquired");
       };
-      this.#waiting.add(onTurn);
+      queue.add(onTurn);
       signal.addEventListener("abort", onAbort, { once: true });
     });
   }
 
   /** Hands the slot to the longest waiting, or frees it. */
   release(): void {
-    const next = this.#waiting.values().next();
+    const queue = this.#urgent.size > 0 ? this.#urgent : this.#patient;
+    const next = queue.values().next();
     if (next.done) {
       this.#taken--;
       return;
     }
-    this.#waiting.delete(next.value);
+    queue.delete(next.value);
     next.value();
   }
 }

@@ -9,7 +9,7 @@ export const FILE_VARIABLE = `${VARIABLE_PREFIX}CONFIG`;
 type Given = { readonly setting: Setting; readonly where: string; readonly text: string };
 
 /**
- * The overrides in MTA_STS_* variables. An empty variable is as good as none (docker compose passes such on). A
+ * The settings in MTA_STS_* variables. An empty variable is as good as none (docker compose passes such on). A
  * variable that is near a known name, or begins like a section, is a misspelling; others under the prefix are left
  * alone, since Kubernetes sets MTA_STS_PORT and the like for a service named "mta-sts".
  */
@@ -27,29 +27,6 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   return assemble(given, problems);
 }
 
-/** Overrides by setting name ("log.level": "debug"), as the options of a command give them. */
-export function readOverrides(overrides: Readonly<Record<string, string>>): Source {
-  const problems: Problem[] = [];
-  const given: Given[] = [];
-  for (const [name, text] of Object.entries(overrides)) {
-    const where = `option ${name}`;
-    const setting = settings.find((candidate) => candidate.name === name);
-    if (setting) given.push({ setting, where, text });
-    else
-      problems.push({
-        where,
-        message: unknown(
-          "setting",
-          suggest(
-            name,
-            settings.map((known) => known.name),
-          ),
-        ),
-      });
-  }
-  return assemble(given, problems);
-}
-
 const variables = settings.map((setting) => setting.variable);
 const sections = new Set(settings.map((setting) => `${VARIABLE_PREFIX}${String(setting.path[0]).toUpperCase()}`));
 
@@ -58,11 +35,8 @@ function misspelt(variable: string): Problem[] {
   const near = suggest(tail(variable), [...variables, FILE_VARIABLE].map(tail));
   const inSection = [...sections].some((section) => variable === section || variable.startsWith(`${section}_`));
   if (near === null && !inSection) return [];
-  return [{ where: variable, message: unknown("variable", near === null ? null : VARIABLE_PREFIX + near) }];
-}
-
-function unknown(what: string, near: string | null): string {
-  return `unknown ${what}${near === null ? "; docs/configuration.md lists all" : `, did you mean "${near}"?`}`;
+  const hint = near === null ? "; docs/configuration.md lists all" : `, did you mean "${VARIABLE_PREFIX}${near}"?`;
+  return [{ where: variable, message: `unknown variable${hint}` }];
 }
 
 function assemble(given: readonly Given[], problems: Problem[]): Source {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Config } from "./config.ts";
 import { readDocument } from "./document.ts";
-import { FILE_VARIABLE, readEnvironment, readOverrides } from "./environment.ts";
+import { FILE_VARIABLE, readEnvironment } from "./environment.ts";
 import { explain } from "./explain.ts";
 import { ConfigError, dotted, isWithin, type Path, type Problem, type Report } from "./problem.ts";
 import { readers, type Values } from "./readers.ts";
@@ -19,18 +19,16 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Chooses the default places of the store and the control socket. */
   readonly isRoot: boolean;
-  /** Settings given as options, by name: { "log.level": "debug" }. They win over the environment and the file. */
-  readonly overrides?: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads the configuration: built-in defaults, then the file, then MTA_STS_* variables, then overrides; the last one to
- * name a setting wins. Throws ConfigError with every problem of every source, each with its line and column or the
- * name of its variable. The result is frozen.
+ * Reads the configuration: built-in defaults, then the file, then MTA_STS_* variables; the last one to name a setting
+ * wins. Throws ConfigError with every problem of every source, each with its line and column or the name of its
+ * variable. The result is frozen.
  */
 export function loadConfig(options: LoadOptions): Config {
   const { file, source } = openFile(options);
-  const sources = [source, readEnvironment(options.env), readOverrides(options.overrides ?? {})];
+  const sources = [source, readEnvironment(options.env)];
   const judged = sources.map(judge);
   const problems = judged.flatMap((result) => result.problems);
   if (problems.length > 0) throw new ConfigError(problems);

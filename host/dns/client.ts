@@ -110,7 +110,8 @@ class StubClient implements DnsClient {
   }
 
   #failed(question: string, failure: LookupFailure, deadline: Deadline): DnsFailed {
-    const cut = failure.reason === "aborted";
+    const givenUp = deadline.signal.aborted && deadline.cause === "aborted";
+    const cut = failure.reason === "aborted" || givenUp;
     const reason = cut ? deadline.cause : failure.reason;
     const causes = cut && reason === "timeout" ? [`no answer within ${this.#deadlineMs} ms`] : cut ? ["given up"] : [];
     const detail = `${question}: ${[...causes, ...failure.details].join("; ")}`;

@@ -37,9 +37,11 @@ export class Transport {
   }
 
   async exchange(server: DnsServer, question: Question, signal: AbortSignal): Promise<ExchangeResult> {
+    const wasAborted = signal.aborted;
     const slot = await this.#slots.acquire(signal);
+    // Time spent in our own queue, to its very end, says no more about the domain than a queue that was full.
+    if (slot === "full" || (slot === "aborted" && !wasAborted)) return overloaded(this.#options);
     if (slot === "aborted") return { kind: "failed", reason: "aborted", detail: "" };
-    if (slot === "full") return overloaded(this.#options);
     try {
       return await this.#ask(server, question, signal);
     } finally {
@@ -78,5 +80,5 @@ function decode(bytes: Uint8Array): ExchangeResult {
 
 function overloaded({ maxOutstanding, maxWaiting }: TransportOptions): ExchangeFailure {
   const detail = `too many DNS questions at once (${maxOutstanding} under way, ${maxWaiting} waiting), not sent to`;
-  return { kind: "failed", reason: "network", detail };
+  return { kind: "failed", reason: "overloaded", detail };
 }

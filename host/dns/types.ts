@@ -23,6 +23,7 @@ export type DnsFailure =
   | "refused"
   | "timeout"
   | "network"
+  | "overloaded" // too many questions of ours at once; never sent, so it says nothing about the domain
   | "malformed"
   | "cname-loop"
   | "rcode"

@@ -19,8 +19,12 @@ export class DomainEntry {
   versionCheckedAt: number | null = null;
   /** Losses of the whole store that were known when the row was last seen in it (shelf.ts). */
   lossesSeen = 0;
-  /** The stored row of this domain was lost or unreadable, and no definite discovery was made since. */
-  pastLost = false;
+  /** The stored row is damaged and was not replaced yet: it may have been an enforce policy. */
+  damaged = false;
+  /** An operator said that this domain has nothing to lose by a lost store. */
+  forgotten = false;
+  /** Octets this entry was last counted with (domain-table.ts). */
+  weight = 0;
   queryInFlight = false;
   getInFlight = false;
   /** What the last discovery step said, for logs and TEMP reasons. */
@@ -61,6 +65,11 @@ export class DomainEntry {
 
   answerAll(decision: Decision): void {
     for (const waiter of this.waiters) this.release(waiter, decision);
+  }
+
+  /** Octets held: the state, and the parsed policy, whose many small strings cost far more than their text. */
+  get size(): number {
+    return (this.state?.length ?? 0) + 12 * (this.parsed?.text.length ?? 0);
   }
 
   /** May this entry be dropped from memory without anybody noticing? */

@@ -5,8 +5,8 @@ import type { StepEvent } from "../core/step.ts";
 import { policyRecordName } from "../dns/names.ts";
 import type { PolicyStore } from "../store/types.ts";
 import { type Clock, systemClock, systemTimers, type Timers } from "./clock.ts";
-import type { Decision, Resolver } from "./decision.ts";
-import type { DomainEntry, Waiter } from "./domain-entry.ts";
+import type { Decision, DecisionReason, Resolver } from "./decision.ts";
+import { DomainEntry, type Waiter } from "./domain-entry.ts";
 import { DomainTable } from "./domain-table.ts";
 import { isFailure, stillAwaited } from "./failure-text.ts";
 import { Flights, type Outside } from "./flights.ts";
@@ -48,6 +48,7 @@ export interface AskOptions {
 const DEFAULT_DEADLINE_MS = 20_000;
 const MAX_DOMAINS = 50_000;
 const MAX_WAITING = 20_000;
+const LISTED_AT_ONCE = 100;
 
 /**
  * The loop around the core: hands it events and carries out the effects it asks for, one flight per domain. It decides
@@ -91,6 +92,7 @@ export class Engine implements Resolver {
   /** To be called when the store was replaced or can be read again: what it remembers beside policies may be new. */
   async storeChanged(): Promise<void> {
     await this.#shelf.open();
+    if (!this.#flights.isClosing) this.#flights.track(this.#scheduleStored());
   }
 
   /**
@@ -113,7 +115,8 @@ export class Engine implements Resolver {
 
   /** What is held for a domain, changing nothing and asking nobody but the store. Null: nothing. */
   async inspect(domain: string): Promise<CachedView | null> {
-    const entry = this.#table.use(domain);
+    // A look must not push anything else out of memory.
+    const entry = this.#table.find(domain) ?? new DomainEntry(domain);
     await entry.inTurn(() => this.#shelf.load(entry, "due"));
     if (!entry.state) return null;
     const decision = this.#peek(entry);
@@ -133,7 +136,7 @@ export class Engine implements Resolver {
     const entry = this.#table.use(domain);
     return entry.inTurn(async () => {
       await this.#shelf.load(entry, "now");
-      const known = entry.state !== null;
+      const known = entry.version !== 0 || entry.damaged || this.#peek(entry) !== null;
       await this.#shelf.purge(entry);
       this.#wakes.clear(domain);
       return known;
@@ -225,13 +228,20 @@ export class Engine implements Resolver {
 
   async #scheduleStored(): Promise<void> {
     try {
+      let listed = 0;
       for await (const domain of this.#shelf.domains()) {
         if (this.#flights.isClosing) return;
-        await this.#submit(this.#table.use(domain), { kind: "refresh" });
+        this.#wakes.set(domain, 0);
+        if (++listed % LISTED_AT_ONCE === 0) await this.#pause();
       }
     } catch (error) {
       this.#observer.fault("list of stored policies", error);
     }
+  }
+
+  /** Lets everything else that is ready go first. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => void this.#timers.after(0, resolve));
   }
 
   /** Handles one event and returns the answer it gave, if any. A fault of ours is TEMP for everybody concerned. */
@@ -254,6 +264,7 @@ export class Engine implements Resolver {
     const outcome = await this.#transition.run(entry, event);
     this.#report(entry, outcome);
     this.#carryOut(entry, outcome);
+    this.#table.weigh(entry);
     if (outcome.answer && (event.kind === "record" || event.kind === "policy")) entry.answerAll(outcome.answer);
     return outcome.answer;
   }
@@ -272,7 +283,7 @@ export class Engine implements Resolver {
     if (this.#flights.isClosing) return;
     for (const effect of effects) {
       if (effect.kind === "query-record") this.#flights.track(this.#queryRecord(entry));
-      else if (effect.kind === "get-policy") this.#flights.track(this.#getPolicy(entry, effect.token));
+      else if (effect.kind === "get-policy") this.#flights.track(this.#getPolicy(entry, effect.token, effect.wait));
       else if (effect.kind === "wake-at") this.#wakes.set(entry.domain, effect.seconds);
       else if (effect.kind === "forget") this.#wakes.clear(entry.domain);
     }
@@ -281,12 +292,22 @@ export class Engine implements Resolver {
   async #queryRecord(entry: DomainEntry): Promise<void> {
     entry.queryInFlight = true;
     const event = await this.#flights.queryRecord(entry);
-    if (!this.#flights.isClosing) await this.#submit(entry, event);
+    if (this.#flights.isClosing) return;
+    if (typeof event === "string") await this.#landEmpty(entry, event);
+    else await this.#submit(entry, event);
   }
 
-  async #getPolicy(entry: DomainEntry, token: Uint8Array): Promise<void> {
+  /** The query was never sent: nobody waits on in vain, and nothing is held against the domain. */
+  #landEmpty(entry: DomainEntry, reason: DecisionReason): Promise<void> {
+    return entry.inTurn(async () => {
+      entry.queryInFlight = false;
+      entry.answerAll(this.#peek(entry) ?? temporary(entry.domain, reason, entry.detail));
+    });
+  }
+
+  async #getPolicy(entry: DomainEntry, token: Uint8Array, wait: boolean): Promise<void> {
     entry.getInFlight = true;
-    const event = await this.#flights.getPolicy(entry, token);
+    const event = await this.#flights.getPolicy(entry, token, wait);
     // What we gave up ourselves is no failure of the domain's: no back-off may be stored for it.
     if (!this.#flights.isClosing) await this.#submit(entry, event);
   }

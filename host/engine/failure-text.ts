@@ -1,11 +1,10 @@
 import { ERRORS, type Notice } from "../core/names.ts";
-import type { DnsFailed } from "../dns/types.ts";
 import type { DomainEntry } from "./domain-entry.ts";
 
 // One printable clause for each way a discovery can end without a policy; they reach mail.log and the log.
 
 /** A DNS client may have named the question already. */
-export function recordFailed(domain: string, { detail }: DnsFailed): string {
+export function recordFailed(domain: string, detail: string): string {
   const question = `TXT _mta-sts.${domain}: `;
   return detail.startsWith(question) ? detail : question + detail;
 }

@@ -12,7 +12,7 @@ export interface Outside {
   readonly fetcher: Pick<PolicyFetcher, "fetch">;
 }
 
-const OUR_FAULT = { kind: "failed", reason: "network", detail: "internal error, see the log of mta-sts" } as const;
+const OUR_FAULT = "internal error, see the log of mta-sts";
 
 /** The I/O that the core asks for, turned into the event it waits for. Never rejects. */
 export class Flights {
@@ -43,24 +43,26 @@ export class Flights {
     void work.finally(() => this.#running.delete(work));
   }
 
-  async queryRecord(entry: DomainEntry): Promise<StepEvent> {
+  /** A reason instead of an event: the query was never sent, which says nothing about the domain. */
+  async queryRecord(entry: DomainEntry): Promise<StepEvent | "overloaded" | "internal-error"> {
     const name = policyRecordName(entry.domain) as string;
     try {
       const outcome = await this.#fly((signal) => this.#outside.dns.txt(name, signal));
       this.#observer.queried(outcome.kind === "records" ? "records" : outcome.reason);
-      if (outcome.kind === "failed") entry.detail = recordFailed(entry.domain, outcome);
-      return recordEvent(outcome);
+      if (outcome.kind === "failed") entry.detail = recordFailed(entry.domain, outcome.detail);
+      return outcome.kind === "failed" && outcome.reason === "overloaded" ? "overloaded" : recordEvent(outcome);
     } catch (error) {
       this.#observer.fault("TXT query", error);
       entry.detail = recordFailed(entry.domain, OUR_FAULT);
-      return { kind: "record", outcome: "failed" };
+      return "internal-error";
     }
   }
 
-  async getPolicy(entry: DomainEntry, token: Uint8Array): Promise<StepEvent> {
+  /** `wait`: somebody waits for it, so it goes before background refreshes. */
+  async getPolicy(entry: DomainEntry, token: Uint8Array, wait: boolean): Promise<StepEvent> {
     const started = this.#clock.read().uptimeMs;
     try {
-      const fetched = await this.#fly((signal) => this.#outside.fetcher.fetch(entry.domain, signal));
+      const fetched = await this.#fly((signal) => this.#outside.fetcher.fetch(entry.domain, signal, wait));
       const seconds = (this.#clock.read().uptimeMs - started) / 1000;
       this.#observer.fetched(entry.domain, fetched.ok ? "ok" : fetched.failure, seconds);
       if (fetched.ok) return { kind: "policy", token, body: fetched.body, contentType: fetched.contentType };
@@ -68,8 +70,8 @@ export class Flights {
       return { kind: "policy", token, failure: fetched.failure };
     } catch (error) {
       this.#observer.fault("policy fetch", error);
-      entry.detail = fetchFailed(entry.domain, OUR_FAULT.detail);
-      return { kind: "policy", token, failure: "protocol" };
+      entry.detail = fetchFailed(entry.domain, OUR_FAULT);
+      return { kind: "policy", token, failure: "aborted" };
     }
   }
 

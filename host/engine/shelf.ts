@@ -8,6 +8,8 @@ import type { EngineObserver } from "./observer.ts";
 const VERSION_CHECK_MS = 60_000;
 /** A policy lost longer ago than the longest max_age would have expired by now. */
 const LOST_FOR_SECONDS = 31_557_600;
+/** 2023: a loss dated earlier was dated by a clock that had not been set yet, and counts as of today. */
+const SANE_TIME = 1_700_000_000;
 
 /** Between the entries in memory and the store: reads rows, carries out `store` and `forget`, notices other writers. */
 export class Shelf {
@@ -39,8 +41,8 @@ export class Shelf {
 
   /** Were stored policies lost so lately that this domain's may have been among them? */
   isPastLost(entry: DomainEntry): boolean {
-    const lately = this.#lostAt !== null && this.#clock.read().now - this.#lostAt < LOST_FOR_SECONDS;
-    return entry.pastLost || lately;
+    if (this.#lostAt === null || entry.forgotten) return false;
+    return this.#lostAt < SANE_TIME || this.#clock.read().now - this.#lostAt < LOST_FOR_SECONDS;
   }
 
   /** Reads the row if it was never read, or looks whether it changed when that is due. False: it cannot be read. */
@@ -104,11 +106,14 @@ export class Shelf {
     if (state) await this.#putBack(entry, state, entry.version);
   }
 
-  /** A state that fails its checksum is no policy, and no proof that there was none (R-8461-CSM-12). */
+  /**
+   * A state that fails its checksum is no policy, and no proof that there was none (R-8461-CSM-12): until a policy takes
+   * its place, or an operator says that there is none, the domain counts as one that cannot be read.
+   */
   dropDamaged(entry: DomainEntry): void {
     this.#observer.storeFailed("damaged-row", entry.domain, "the stored state fails its checksum");
     entry.state = null;
-    entry.pastLost = true;
+    entry.damaged = true;
   }
 
   /** What memory still holds is served on; without it, anything but a policy found live is TEMP (R-8461-CSM-13). */
@@ -146,6 +151,7 @@ export class Shelf {
     if (version === null) return null;
     this.highWater = Math.max(this.highWater, this.#steadyNow());
     entry.lossesSeen = this.#losses;
+    entry.damaged = false;
     return version;
   }
 
@@ -154,7 +160,8 @@ export class Shelf {
     do await this.load(entry, "now");
     while (!(await this.#store.forget(entry.domain, entry.version)));
     entry.hold(null, 0);
-    entry.pastLost = false;
+    entry.damaged = false;
+    entry.forgotten = true;
   }
 
   async *domains(): AsyncIterable<string> {

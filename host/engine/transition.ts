@@ -48,7 +48,7 @@ export class Transition {
       getInFlight: entry.getInFlight,
       recheckWaiting: entry.recheckWaiting,
       pastLost: this.#shelf.isPastLost(entry),
-      storeUnreadable,
+      storeUnreadable: storeUnreadable || entry.damaged,
       leniency,
       onDiscoveryFailure,
     });

@@ -19,6 +19,8 @@ export class WakeQueue {
   readonly #wake: (domain: string) => void;
   #callOff: (() => void) | null = null;
   #timerAt = Number.POSITIVE_INFINITY;
+  /** The next burst begins no earlier, whatever is set meanwhile. */
+  #notBefore = Number.NEGATIVE_INFINITY;
 
   constructor(timers: Timers, uptimeMs: () => number, wake: (domain: string) => void) {
     this.#timers = timers;
@@ -56,7 +58,8 @@ export class WakeQueue {
     this.#heap.length = 0;
   }
 
-  #arm(at: number): void {
+  #arm(due: number): void {
+    const at = Math.max(due, this.#notBefore);
     if (at >= this.#timerAt) return;
     this.#callOff?.();
     this.#timerAt = at;
@@ -67,6 +70,7 @@ export class WakeQueue {
     this.#callOff = null;
     this.#timerAt = Number.POSITIVE_INFINITY;
     const now = this.#uptimeMs();
+    this.#notBefore = now + PACE_MS;
     let left = BURST;
     for (let first = this.#heap[0]; first && first.at <= now && left > 0; first = this.#heap[0]) {
       this.#pop();
@@ -76,7 +80,7 @@ export class WakeQueue {
       this.#wake(first.domain);
     }
     const next = this.#heap[0];
-    if (next) this.#arm(Math.max(next.at, now + PACE_MS));
+    if (next) this.#arm(next.at);
   }
 
   #push(wake: Wake): void {

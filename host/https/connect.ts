@@ -139,6 +139,8 @@ function identityError(
 }
 
 function handshakeFailure(error: Error, socket: TLSSocket, name: string): FetchError {
+  // Octets before the certificate is proven are anybody's: too many of them say nothing about the domain.
+  if (error instanceof FetchError && error.failure === "too-large") return new FetchError("tls", error.message);
   if (error instanceof FetchError) return error;
   const code = codeOf(error);
   // Node sets authorizationError when, and only when, the certificate is what it refused.

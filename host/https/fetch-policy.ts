@@ -18,7 +18,7 @@ export interface PolicyFetcherOptions {
   readonly dns: Pick<DnsClient, "addresses">;
   /** Trusted roots as PEM text; default: those shipped with Node. */
   readonly caPem?: string | undefined;
-  /** Milliseconds for everything: the wait for a slot, DNS, connect, TLS, headers and body. */
+  /** Milliseconds for everything: DNS, connect, TLS, headers and body. As long again may pass in the queue before. */
   readonly timeoutMs?: number;
   readonly allowPrivateAddresses?: boolean;
   readonly matchesDnsId: MatchesDnsId;
@@ -50,11 +50,11 @@ class HttpsPolicyFetcher implements PolicyFetcher {
     this.#slots = new Slots(options.maxConcurrent ?? DEFAULT_MAX_CONCURRENT);
   }
 
-  async fetch(domain: string, signal?: AbortSignal): Promise<PolicyFetch> {
+  async fetch(domain: string, signal?: AbortSignal, urgent = false): Promise<PolicyFetch> {
     const target = policyTarget(domain);
     const deadline = new Deadline(target.host, this.#timeoutMs, signal);
     if (this.#closed) deadline.abort();
-    const flight = this.#fly(target, deadline);
+    const flight = this.#fly(target, deadline, urgent);
     this.#running.set(deadline, flight);
     try {
       return await flight;
@@ -69,10 +69,11 @@ class HttpsPolicyFetcher implements PolicyFetcher {
     await Promise.allSettled(this.#running.values());
   }
 
-  async #fly(target: PolicyTarget, deadline: Deadline): Promise<PolicyFetch> {
-    const slot = await this.#slots.acquire(deadline.signal);
+  async #fly(target: PolicyTarget, deadline: Deadline, urgent: boolean): Promise<PolicyFetch> {
+    const slot = await this.#slots.acquire(deadline.signal, urgent);
     try {
       if (slot !== "acquired") throw deadline.signal.reason;
+      deadline.begin();
       return await this.#get(target, deadline);
     } catch (error) {
       const failure = deadline.signal.aborted ? deadline.signal.reason : error;
@@ -109,6 +110,7 @@ class HttpsPolicyFetcher implements PolicyFetcher {
   /** What is returned is what is dialled: nothing resolves the name a second time (attack A-34). */
   async #checkedAddresses(host: string, signal: AbortSignal): Promise<string[]> {
     const outcome = await unlessAborted(signal, this.#options.dns.addresses(host, signal));
+    if (outcome.kind === "failed" && outcome.reason === "overloaded") throw new FetchError("aborted", outcome.detail);
     if (outcome.kind === "failed") throw new FetchError("dns", `the lookup of ${host} failed: ${outcome.detail}`);
     if (outcome.kind === "none" || outcome.records.length === 0)
       throw new FetchError("dns", `${host} has no address${outcome.kind === "none" ? ` (${outcome.reason})` : ""}`);
@@ -122,12 +124,16 @@ class HttpsPolicyFetcher implements PolicyFetcher {
   }
 }
 
-/** The one time limit of a fetch (R-8461-3.3-13), joined with the caller's signal and with close(). */
+/**
+ * The time limit of a fetch (R-8461-3.3-13), joined with the caller's signal and with close(). The wait for a slot is
+ * ours, not the host's: a fetch whose turn never comes was given up and says nothing about the domain.
+ */
 class Deadline {
   /** What the fetch is waiting for, told when the time is over. */
   step = "waiting for a free fetch slot";
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timeoutMs: number;
+  #timer: NodeJS.Timeout;
   readonly #caller: AbortSignal | undefined;
   readonly #onCallerAbort = () => this.abort();
 
@@ -136,12 +142,8 @@ class Deadline {
   constructor(host: string, timeoutMs: number, caller: AbortSignal | undefined) {
     this.#host = host;
     this.#caller = caller;
-    this.#timer = setTimeout(() => {
-      const limit = `${timeoutMs / 1000} s`;
-      this.#controller.abort(
-        new FetchError("timeout", `no complete answer from ${host} within ${limit}, was ${this.step}`),
-      );
-    }, timeoutMs);
+    this.#timeoutMs = timeoutMs;
+    this.#timer = setTimeout(() => this.abort(), timeoutMs);
     if (caller === undefined) return;
     // One signal may well stand for all fetches of an engine; that many listeners are no leak, end() removes them.
     setMaxListeners(0, caller);
@@ -151,6 +153,17 @@ class Deadline {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** It is this fetch's turn: the host's time begins. */
+  begin(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const limit = `${this.#timeoutMs / 1000} s`;
+      this.#controller.abort(
+        new FetchError("timeout", `no complete answer from ${this.#host} within ${limit}, was ${this.step}`),
+      );
+    }, this.#timeoutMs);
   }
 
   abort(): void {

@@ -12,7 +12,7 @@ export type FetchFailure =
   | "incomplete" // the body was cut (R-8461-3.3-15)
   | "encoding" // any Content-Encoding (AMB-34)
   | "protocol" // not HTTP/1.1, bad headers
-  | "aborted"; // the engine is closing
+  | "aborted"; // given up by us before the host could answer: closing, or no fetch slot came free
 
 export type PolicyFetch =
   | { readonly ok: true; readonly body: Uint8Array; readonly contentType: string | null; readonly peer: PolicyPeer }
@@ -28,9 +28,10 @@ export interface PolicyPeer {
 
 export interface PolicyFetcher {
   /**
-   * One GET of https://mta-sts.<domain>/.well-known/mta-sts.txt under one total deadline. `domain` is a validated
+   * One GET of https://mta-sts.<domain>/.well-known/mta-sts.txt under one total deadline, which begins when it is its
+   * turn; `urgent` ones (somebody waits) go before the others. `domain` is a validated
    * A-label domain (R-8461-3.3-20); anything else is a TypeError before any I/O. Never rejects for network reasons.
    */
-  fetch(domain: string, signal?: AbortSignal): Promise<PolicyFetch>;
+  fetch(domain: string, signal?: AbortSignal, urgent?: boolean): Promise<PolicyFetch>;
   close(): Promise<void>;
 }

@@ -76,6 +76,7 @@ const DNS_OUTCOMES = every<"records" | "nxdomain" | "nodata" | DnsFailure>({
   refused: true,
   timeout: true,
   network: true,
+  overloaded: true,
   malformed: true,
   "cname-loop": true,
   rcode: true,

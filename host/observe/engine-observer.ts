@@ -5,6 +5,7 @@ import type { StoreListener } from "../store/notice.ts";
 import type { EventName } from "./events.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
+import { printable } from "./printable.ts";
 import { RateLimit } from "./rate-limit.ts";
 
 /** Loud lines that every lookup could repeat are said once in this many seconds; metrics count all of them. */
@@ -70,7 +71,10 @@ export function observeEngine(log: Log, metrics: Metrics): EngineObserver {
       metrics.count("store_errors_total", { failure });
       const name = failure === "damaged-row" ? "store-row-damaged" : "store-read-failed";
       if (repeats.pass(name) === null) return;
-      log.event(name, { domain, detail, outcome: "looked up live; anything but a policy is answered TEMP" });
+      const outcome = "looked up live; anything but a policy is answered TEMP";
+      if (name === "store-row-damaged") log.event(name, { domain, detail, outcome });
+      // Without a domain it was the whole store that was to be read.
+      else log.event(name, { ...(domain === "" ? {} : { domain }), detail, outcome });
     },
     fault(where, error) {
       const detail = error instanceof Error ? error.message : String(error);
@@ -95,7 +99,7 @@ function failOpenReason(decision: Decision) {
 /** Turns what the store says of itself into log events. */
 export function observeStore(log: Log): StoreListener {
   return ({ event, path, reason, domain }) => {
-    const detail = `${path}: ${reason}`;
+    const detail = reason.includes(printable(path, reason.length)) ? reason : `${path}: ${reason}`;
     if (event === "store-row-damaged") log.event(event, { domain: domain ?? "unknown", detail });
     else log.event(event === "store-persisting" ? "store-recovered" : event, { detail });
   };

@@ -118,7 +118,7 @@ export const EVENTS = {
   "store-row-damaged": {
     level: "error",
     sentence: "{domain}: stored policy damaged and treated as unreadable: {detail}",
-    todo: "check the disk; nothing else to do, the next discovery replaces it",
+    todo: "check the disk; mail waits until its policy is fetched anew; if it has none: mta-sts cache forget {domain}",
   },
   "store-read-only": {
     level: "error",
@@ -138,7 +138,7 @@ export const EVENTS = {
   },
   "store-read-failed": {
     level: "error",
-    sentence: "{domain}: the store could not be read ({detail}); {outcome}",
+    sentence: "the store could not be read ({detail}); {outcome}",
     todo: "check the disk and the store's file",
   },
   "answer-temp": {

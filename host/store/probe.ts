@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
+import { statSync } from "node:fs";
 import { reasonText } from "./notice.ts";
 
-import { driverModule, type SqliteAccess, type SqliteDriver, sqliteUri } from "./sqlite-driver.ts";
-import { failureOf, storeError } from "./sqlite-result.ts";
+import { driverModule, type SqliteAccess, type SqliteDriver, SqliteFailure, sqliteUri } from "./sqlite-driver.ts";
+import { failureOf, storeError, wordsOf } from "./sqlite-result.ts";
 import { APPLICATION_ID, SCHEMA_VERSION } from "./sqlite-schema.ts";
 
 export type ProbeVerdict =
@@ -48,10 +49,12 @@ try {
   finish({ verdict: "sound" });
 } catch (error) {
   const spoken = /: (\\d{1,4})"?\\)?$/.exec(error.message)?.[1];
-  finish({ verdict: "failed", code: error.rawCode ?? error.errcode ?? Number(spoken ?? 1), detail: error.message });
+  finish({ verdict: "failed", code: error.rawCode ?? error.errcode ?? Number(spoken ?? 10), detail: error.message });
 }`;
 
 const LIMIT_MS = 15_000;
+/** A large store takes longer; this slow a disk is still waited for. */
+const BYTES_PER_MS = 10_000;
 /** Signals a damaged file can raise in native code; any other was sent from outside and says nothing about the file. */
 const FAULTS: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGTRAP"]);
 
@@ -71,7 +74,8 @@ export async function probeDatabase(path: string, access: SqliteAccess, driver: 
   const detail = reasonText(finding.detail ?? "");
   if (finding.verdict === "failed") {
     const failure = failureOf(finding.code ?? 1);
-    if (failure !== "corrupt") throw storeError(failure, path, `the check at start failed, ${detail}`);
+    const cause = new SqliteFailure(finding.code ?? 1, detail);
+    if (failure !== "corrupt") throw storeError(failure, path, `the check at start failed, ${wordsOf(cause)}`, cause);
   }
   return { verdict: "damaged", detail };
 }
@@ -82,6 +86,10 @@ interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 function runNode(args: readonly string[], path: string): Promise<Ended> {
   // Options meant for this process (a debugger, a loader) must not reach the check, nor change what it reads.
   const { NODE_OPTIONS: _, ...env } = process.env;
@@ -89,7 +97,7 @@ function runNode(args: readonly string[], path: string): Promise<Ended> {
     const child = spawn(process.execPath, ["--no-warnings", "-e", SCRIPT, "--", ...args], {
       env,
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: LIMIT_MS,
+      timeout: LIMIT_MS + Math.ceil(sizeOf(path) / BYTES_PER_MS),
       killSignal: "SIGKILL",
     });
     let output = "";

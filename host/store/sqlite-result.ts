@@ -5,15 +5,18 @@ import { StoreError, type StoreFailure } from "./types.ts";
 /** Result codes that speak of the machine, not of the file; everything else that fails means the file is damaged. */
 const BY_CODE: Readonly<Record<number, StoreFailure>> = {
   3: "io", // PERM
+  4: "io", // ABORT
   5: "busy", // BUSY
   6: "busy", // LOCKED
   7: "io", // NOMEM
   8: "read-only", // READONLY
+  9: "io", // INTERRUPT
   10: "io", // IOERR
   13: "full", // FULL
   14: "io", // CANTOPEN
   15: "busy", // PROTOCOL: the WAL's locks did not settle
   22: "io", // NOLFS
+  21: "io", // MISUSE
   23: "io", // AUTH
 };
 const SHORT_READ = 522; // IOERR_SHORT_READ: the file ends before a page it promises
@@ -32,7 +35,7 @@ const MEANING: Readonly<Record<StoreFailure, string>> = {
   closed: "the store is closed",
   "damaged-row": "the row is treated as unreadable; a live lookup replaces it",
   replaced: "the file was moved or deleted while it was open; it will be opened again",
-  unsupported: "this version cannot use the file",
+  unsupported: "nothing was changed there",
 };
 
 export function storeError(failure: StoreFailure, path: string, detail: string, cause?: unknown): StoreError {
@@ -46,10 +49,17 @@ export function asStoreError(error: unknown, path: string): StoreError {
     return storeError(
       failureOf(error.extendedCode),
       path,
-      `SQLite error ${error.extendedCode}, ${error.message}`,
+      `SQLite error ${error.extendedCode}, ${wordsOf(error)}`,
       error,
     );
   const code = (error as NodeJS.ErrnoException).code;
   const failure = code === "ENOSPC" || code === "EDQUOT" ? "full" : code === "EROFS" ? "read-only" : "io";
-  return storeError(failure, path, error instanceof Error ? error.message : String(error), error);
+  return storeError(failure, path, error instanceof Error ? withoutPath(error.message, path) : String(error), error);
 }
+
+/** libsql has only the code to say of a file that cannot be opened, and repeats the path before it. */
+export const wordsOf = ({ message }: SqliteFailure): string =>
+  message.startsWith("ConnectionFailed(") ? "unable to open database file" : message;
+
+/** Node's errors end in the path, which stands in front already. */
+const withoutPath = (message: string, path: string): string => message.replace(` '${path}'`, "");

@@ -119,6 +119,11 @@ describe("the shipped module", () => {
     console.log(`mta-sts.wasm: ${wasmBytes.length} octets, ${gzipSync(wasmBytes, { level: 9 }).length} gzipped`);
     expect(wasmBytes.length).toBeLessThanOrEqual(SIZE_BUDGET);
   });
+
+  it("has the size that README says", () => {
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    expect(readme).toContain(`\`mta-sts.wasm\` is ${wasmBytes.length.toLocaleString("en-US")} bytes`);
+  });
 });
 
 describe("the build", () => {

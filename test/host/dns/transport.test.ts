@@ -273,7 +273,7 @@ describe("a question", () => {
     await busy;
     expect(await stub.txt(NAME)).toMatchObject({
       kind: "failed",
-      reason: "network",
+      reason: "overloaded",
       detail: expect.stringContaining("too many DNS questions"),
     });
     expect(dns.queries).toHaveLength(4);

@@ -78,7 +78,7 @@ describe("what the observer hears", () => {
       throw new Error("a bug in the DNS client");
     });
     expect(await w.ask()).toMatchObject({
-      ...{ verdict: "temp", reason: "discovery-failed" },
+      ...{ verdict: "temp", reason: "internal-error" },
       detail: "TXT _mta-sts.example.com: internal error, see the log of mta-sts",
     });
     w.dns.publish(D, "1");
@@ -87,7 +87,7 @@ describe("what the observer hears", () => {
     });
     await w.time.pass(MINUTE);
     expect(await w.ask()).toMatchObject({
-      status: "fetch-failed",
+      ...{ verdict: "temp", reason: "discovery-pending" },
       detail: `${GET}internal error, see the log of mta-sts`,
     });
     expect(w.heard.faults.map(({ where }) => where)).toEqual(["TXT query", "policy fetch"]);

@@ -40,7 +40,7 @@ describe("events of one domain", () => {
     w.https.hold(D);
     const answer = w.engine.resolve(D);
     await settled();
-    expect(await w.engine.forget(D)).toBe(true);
+    expect(await w.engine.forget(D)).toBe(false);
     w.https.release(D);
     expect(await answer).toMatchObject({ verdict: "policy", status: "fetched" });
     expect(await w.store.get(D)).not.toBeNull();

@@ -79,14 +79,14 @@ describe("a damaged row", () => {
     sql.close();
   };
 
-  it("is reported and no policy, and no proof that there was none: TEMP until a definite discovery (R-8461-CSM-12)", async () => {
+  it("is reported and no policy, and no proof that there was none: TEMP until a policy takes its place (R-8461-CSM-12)", async () => {
     const w = await world({ kind: "sqlite" });
     await w.hold();
     await w.stop();
     damage(w);
     await w.start();
     w.https.fail(D, "timeout", "60 s are over");
-    expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "discovery-failed" });
+    expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "store-unavailable" });
     expect(w.heard.storeFailures).toMatchObject([{ failure: "damaged-row", domain: D }]);
     w.https.serve(D, policy("enforce"));
     await w.time.pass(5 * MINUTE);
@@ -96,7 +96,7 @@ describe("a damaged row", () => {
     expect(await w.ask()).toMatchObject({ status: "cached", ...held });
   });
 
-  it("is settled by the domain's own word that it has no policy (R-8461-CSM-12)", async () => {
+  it("is not settled by a denial, which anybody can forge, but by an operator (R-8461-CSM-12, R-8461-CSM-13)", async () => {
     const w = await world({ kind: "sqlite" });
     await w.hold();
     await w.stop();
@@ -104,10 +104,12 @@ describe("a damaged row", () => {
     await w.start();
     w.dns.fail(D);
     for (let minute = 0; minute < 30; minute++) {
-      expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "discovery-failed" });
+      expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "store-unavailable" });
       await w.time.pass(MINUTE);
     }
     w.dns.absent(D);
+    expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "store-unavailable" });
+    expect(await w.engine.forget(D)).toBe(true);
     expect(await w.ask()).toMatchObject({ verdict: "none", status: "no-record" });
   });
 
@@ -135,7 +137,7 @@ describe("a damaged row", () => {
     await w.store.put(D, state, row?.version ?? 0);
     await w.restart();
     w.dns.fail(D);
-    expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "discovery-failed" });
+    expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "store-unavailable" });
     expect(w.heard.storeFailures).toMatchObject([{ failure: "damaged-row" }]);
   });
 });

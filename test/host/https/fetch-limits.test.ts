@@ -225,20 +225,24 @@ describe("concurrency", () => {
     await stop();
   });
 
-  it("counts the wait for a slot as part of the deadline (R-8461-3.3-13)", async () => {
+  it("gives up a fetch whose turn does not come, and holds that against nobody (R-8461-3.3-13, R-8461-3.3-22)", async () => {
     vi.useFakeTimers();
     try {
       const dns: Pick<DnsClient, "addresses"> = { addresses: () => new Promise(() => {}) };
       const fetcher = createPolicyFetcher({ dns, matchesDnsId: strictDnsIdMatch, maxConcurrent: 1 });
       const first = fetcher.fetch("a.example");
-      await vi.advanceTimersByTimeAsync(45_000);
-      const ended: number[] = [];
-      const second = fetcher.fetch("b.example").finally(() => ended.push(Date.now()));
-      const asked = Date.now();
-      await vi.advanceTimersByTimeAsync(60_000);
+      const second = fetcher.fetch("b.example");
+      await vi.advanceTimersByTimeAsync(30_000);
+      const third = fetcher.fetch("c.example");
+      const urgent = fetcher.fetch("d.example", undefined, true);
+      await vi.advanceTimersByTimeAsync(30_000);
       expect(await first).toMatchObject({ failure: "timeout" });
-      expect(await second).toMatchObject({ failure: "timeout" });
-      expect(ended).toEqual([asked + 60_000]);
+      expect(await second).toMatchObject({ failure: "aborted" });
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect(await third).toMatchObject({ failure: "aborted" });
+      // The one somebody waits for went first, and has its whole 60 s from there.
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect(await urgent).toMatchObject({ failure: "timeout" });
     } finally {
       vi.useRealTimers();
     }

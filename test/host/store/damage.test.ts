@@ -1,4 +1,13 @@
-import { copyFileSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { StoreNotice } from "../../../host/store/notice.ts";
@@ -109,24 +118,6 @@ describe("a damaged store file at start", () => {
     expect(readFileSync(aside).equals(image)).toBe(true);
   });
 
-  it("a directory is set aside with what it holds", async () => {
-    const path = place();
-    mkdirSync(path);
-    writeFileSync(join(path, "inside"), "kept");
-    const aside = await expectQuarantined(path, /it is a directory/);
-    expect(readFileSync(join(aside, "inside"), "utf8")).toBe("kept");
-  });
-
-  it("a symbolic link is set aside and its target is left alone", async () => {
-    const path = place();
-    const target = join(dirname(path), "target");
-    copyFileSync(sound, target);
-    symlinkSync(target, path);
-    const aside = await expectQuarantined(path, /it is a symbolic link/);
-    expect(lstatSync(aside).isSymbolicLink()).toBe(true);
-    expect(readFileSync(target).equals(readFileSync(sound))).toBe(true);
-  });
-
   it("a log without its database counts as lost policies", async () => {
     const path = place();
     writeFileSync(`${path}-wal`, "left behind");
@@ -144,11 +135,6 @@ describe("a damaged store file at start", () => {
     expect(await store.lostAt()).toBe(NOW);
     expect(await store.get("d1.example")).toBeNull();
     await store.close();
-  });
-
-  it("a device under the path is refused and left alone", async () => {
-    await expect(openSqliteStore({ path: "/dev/null", now })).rejects.toMatchObject({ failure: "unsupported" });
-    expect(lstatSync("/dev/null").isCharacterDevice()).toBe(true);
   });
 
   it("40 files with 1 to 64 flipped bits: no wrong state is ever served, each flip is either harmless or told", async () => {
@@ -186,7 +172,49 @@ describe("a damaged store file at start", () => {
   }, 120_000);
 });
 
-describe("a store file this program must not touch", () => {
+describe("a store path this program must not touch", () => {
+  /** Refused at each start, also of a process that had the store open before; nothing new stands beside it. */
+  async function expectLeftAlone(path: string, cause: RegExp): Promise<void> {
+    const beside = readdirSync(dirname(path));
+    for (const reopened of [false, true]) {
+      const opening = openSqliteStore({ path, now, reopened });
+      await expect(opening).rejects.toMatchObject({ failure: "unsupported", message: expect.stringMatching(cause) });
+    }
+    expect(readdirSync(dirname(path))).toEqual(beside);
+  }
+
+  it.each(["", "/"])(
+    "a directory, named with '%s' at its end, is refused, and a file in it is proposed",
+    async (end) => {
+      const path = place();
+      mkdirSync(path);
+      writeFileSync(join(path, "inside"), "kept");
+      await expectLeftAlone(
+        path + end,
+        /policies\.db: is a directory; name a file in it .+\/policies\.db\/policies\.db/,
+      );
+      expect(readdirSync(path)).toEqual(["inside"]);
+    },
+  );
+
+  it.each([
+    ["a sound store", (target: string) => copyFileSync(sound, target)],
+    ["a directory", (target: string) => mkdirSync(target)],
+    ["nothing", () => {}],
+  ])("a symbolic link to %s is refused, neither followed nor moved", async (_, make) => {
+    const path = place();
+    const target = join(dirname(path), "target");
+    make(target);
+    symlinkSync(target, path);
+    await expectLeftAlone(path, /is a symbolic link, which is not followed; set store\.path to its target/);
+    expect(readlinkSync(path)).toBe(target);
+  });
+
+  it("a device is refused and left alone", async () => {
+    await expectLeftAlone("/dev/null", /is neither a file nor absent/);
+    expect(lstatSync("/dev/null").isCharacterDevice()).toBe(true);
+  });
+
   it("a newer schema is refused by its number, and the file is left as it is", async () => {
     const path = place();
     copyFileSync(sound, path);

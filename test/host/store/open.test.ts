@@ -84,10 +84,29 @@ describe("opening the SQLite store", () => {
 
   it("names what stands in the way when the directory cannot be made", async () => {
     writeFileSync(join(scratch, "file"), "");
-    await expect(openSqliteStore({ path: join(scratch, "file", "x", "policies.db"), now })).rejects.toMatchObject({
-      failure: "io",
-      message: expect.stringContaining("check the disk and the permissions"),
+    for (const wrong of ["file", "file/x", "file/x/y"])
+      await expect(openSqliteStore({ path: join(scratch, wrong, "policies.db"), now })).rejects.toMatchObject({
+        failure: "unsupported",
+        message: expect.stringContaining("set store.path to another place"),
+      });
+  });
+
+  it.runIf(process.platform === "linux")("refuses a directory below /proc instead of trying for ever", async () => {
+    await expect(openSqliteStore({ path: "/proc/mta-sts/deep/policies.db", now })).rejects.toMatchObject({
+      failure: "unsupported",
+      message: expect.stringContaining("/proc/mta-sts/deep cannot be made (ENOENT)"),
     });
+  });
+
+  it("makes missing parents as the umask says, and only the last one private", async () => {
+    const path = join(scratch, "parent", "private", "policies.db");
+    const before = process.umask(0o022);
+    try {
+      await (await openSqliteStore({ path, now })).close();
+    } finally {
+      process.umask(before);
+    }
+    expect([mode(join(scratch, "parent")), mode(join(scratch, "parent", "private"))]).toEqual(["755", "700"]);
   });
 
   it("refuses a lock file that is not its own instead of deleting it", async () => {

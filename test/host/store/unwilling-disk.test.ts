@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, describe, expect, it, type TestContext } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { openSqliteStore } from "../../../host/store/open.ts";
 import { openResilientStore } from "../../../host/store/resilient.ts";
 import { compileWorker, StoreWorker } from "./compiled-store.ts";
@@ -168,5 +168,101 @@ describe("a store that may not be written", () => {
     expect(await worker.report("failed")).toMatchObject({ failure: "read-only" });
     await worker.ended;
     chmodSync(dirname(path), 0o755);
+  });
+
+  /** Root's files, with these modes, as an ordinary user finds them. Null: there is none. */
+  const strangers = (name: string, modes: { directory: number; file: number | null; lock: number | null }): string => {
+    const path = join(scratch, name, "policies.db");
+    mkdirSync(dirname(path));
+    for (const [file, mode] of [
+      [path, modes.file],
+      [`${path}.lock`, modes.lock],
+    ] as const)
+      if (mode !== null) {
+        if (file === path) copyFileSync(sample, file);
+        else writeFileSync(file, "");
+        chmodSync(file, mode);
+      }
+    chmodSync(dirname(path), modes.directory);
+    return path;
+  };
+  const sample = join(scratch, "sample", "policies.db");
+  beforeAll(async () => (await openSqliteStore({ path: sample, now })).close());
+  const asRoot = (context: TestContext): { uid?: number } => {
+    const user = ordinaryUser(context);
+    if (user.uid === undefined) context.skip("making another user's files needs root");
+    return user;
+  };
+
+  it.for([
+    {
+      name: "a closed directory",
+      directory: 0o700,
+      file: 0o644,
+      lock: 0o644,
+      denied: /use \/a closed directory; chown/,
+    },
+    {
+      name: "an empty directory",
+      directory: 0o755,
+      file: null,
+      lock: null,
+      denied: /use \/an empty directory; chown/,
+    },
+    {
+      name: "a lock alone",
+      directory: 0o777,
+      file: null,
+      lock: 0o600,
+      denied: /use \/a lock alone\/policies\.db\.lock; /,
+    },
+    {
+      name: "a readable lock alone",
+      directory: 0o777,
+      file: null,
+      lock: 0o644,
+      denied: /use \/a readable lock alone\/policies\.db\.lock; /,
+    },
+    { name: "a closed file", directory: 0o777, file: 0o600, lock: null, denied: /use \/a closed file\/policies\.db; / },
+    {
+      name: "all closed",
+      directory: 0o755,
+      file: 0o600,
+      lock: 0o600,
+      denied: /use \/all closed and \/all closed\/policies\.db and \/all closed\/policies\.db\.lock; /,
+    },
+  ])(
+    "refuses $name of another user: who may not use what, and what to do",
+    async ({ name, denied, ...modes }, context) => {
+      const user = asRoot(context);
+      const path = strangers(name, modes);
+      const worker = new StoreWorker(script, { path, name: "w", domains: ["a.example"], task: "hold" }, user);
+      const { failure, message } = await worker.report("failed");
+      expect(failure).toBe("unsupported");
+      expect(message).toContain(`policy store ${path}: user ${user.uid} may not use `);
+      expect(message.replaceAll(scratch, "")).toMatch(denied);
+      expect(message).toContain("chown it to the daemon's user or set store.path to another place");
+      await worker.ended;
+    },
+  );
+
+  it("refuses a directory that this user may not make", async (context) => {
+    const user = asRoot(context);
+    const path = join(scratch, "sample", "deeper", "still", "policies.db");
+    const worker = new StoreWorker(script, { path, name: "w", domains: ["a.example"], task: "hold" }, user);
+    const message = `user ${user.uid} may not use ${join(scratch, "sample")}; chown`;
+    expect(await worker.report("failed")).toMatchObject({
+      failure: "unsupported",
+      message: expect.stringContaining(message),
+    });
+    await worker.ended;
+  });
+
+  it.for([0o600, 0o644])("reads another user's readable store beside a lock of mode %o", async (lock, context) => {
+    const user = asRoot(context);
+    const path = strangers(`readable ${lock}`, { directory: 0o755, file: 0o644, lock });
+    const worker = new StoreWorker(script, { path, name: "w", domains: ["a.example"], task: "hold" }, user);
+    expect(await worker.report("opened")).toMatchObject({ persisting: false, events: ["store-read-only"] });
+    await worker.kill();
   });
 });
