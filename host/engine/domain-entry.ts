@@ -21,6 +21,8 @@ export class DomainEntry {
   lossesSeen = 0;
   /** The stored row is damaged and was not replaced yet: it may have been an enforce policy. */
   damaged = false;
+  /** Why the stored row could not be read when that was last tried; printable. */
+  storeFault = "";
   /** An operator said that this domain has nothing to lose by a lost store. */
   forgotten = false;
   /** Octets this entry was last counted with (domain-table.ts). */

@@ -114,6 +114,7 @@ export class Shelf {
     this.#observer.storeFailed("damaged-row", entry.domain, "the stored state fails its checksum");
     entry.state = null;
     entry.damaged = true;
+    entry.storeFault = `the stored policy is damaged; if the domain has none: mta-sts cache forget ${entry.domain}`;
   }
 
   /** What memory still holds is served on; without it, anything but a policy found live is TEMP (R-8461-CSM-13). */
@@ -124,6 +125,7 @@ export class Shelf {
       entry.versionCheckedAt = uptimeMs;
     } catch (failure) {
       this.failed(failure, entry.domain);
+      entry.storeFault = (failure as StoreError).message;
     }
     return entry.versionCheckedAt !== null;
   }

@@ -32,6 +32,12 @@ function honoured(core: Core, entry: DomainEntry, state: Uint8Array, answer: Ste
   return { mode, id, mx, maxAge, age, expiresIn, source, leniencies, lines };
 }
 
+/** What failed, for the log and for mail.log. */
+function detailOf(entry: DomainEntry, { status, reason }: StepAnswer): string {
+  if (reason === "store-unavailable") return entry.storeFault;
+  return status === "cached" || status === "fetched" ? "" : entry.detail;
+}
+
 /** The core's answer in the words of the host. `state` is the state that holds after the step. */
 export function toDecision(core: Core, entry: DomainEntry, state: Uint8Array, answer: StepAnswer): Decision {
   return {
@@ -40,7 +46,7 @@ export function toDecision(core: Core, entry: DomainEntry, state: Uint8Array, an
     status: answer.status,
     resultType: answer.resultType as PolicyResultType | null,
     reason: answer.reason,
-    detail: answer.status === "cached" || answer.status === "fetched" ? "" : entry.detail,
+    detail: detailOf(entry, answer),
     policy: honoured(core, entry, state, answer),
     reuse: answer.reuse,
     recheck: answer.recheck,

@@ -22,7 +22,10 @@ describe("the store cannot be read", () => {
     ];
     for (const [status, cause] of causes) {
       cause();
-      expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "store-unavailable", status });
+      const { detail, ...decision } = await w.ask();
+      expect(decision).toMatchObject({ verdict: "temp", reason: "store-unavailable", status });
+      expect(detail).not.toMatch(/TXT|GET/); // the store is what failed, and what mail.log must name
+      expect(detail).not.toBe("");
     }
     expect(w.heard.storeFailures.length).toBeGreaterThanOrEqual(4);
   });
@@ -109,6 +112,7 @@ describe("a damaged row", () => {
     }
     w.dns.absent(D);
     expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "store-unavailable" });
+    expect((await w.ask()).detail).toContain(`mta-sts cache forget ${D}`);
     expect(await w.engine.forget(D)).toBe(true);
     expect(await w.ask()).toMatchObject({ verdict: "none", status: "no-record" });
   });
