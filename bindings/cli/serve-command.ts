@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { ConfigError } from "../../host/config/problem.ts";
 import { refuseUnsafeEnvironment } from "../../host/https/trust.ts";
 import { createLog } from "../../host/observe/log.ts";
 import { printable } from "../../host/observe/printable.ts";
@@ -74,10 +75,12 @@ async function start(configFile: string | undefined): Promise<Daemon> {
   }
 }
 
-/** Whoever collects the log finds it there too; a person at a terminal reads the message alone. */
+/** Whoever collects the log finds every problem there too; a person at a terminal reads the message alone. */
 function logConfigError(error: CommandFailure): void {
   if (process.stdout.isTTY) return;
-  createLog({ level: "info", format: "auto" }).event("config-error", { detail: error.message });
+  const log = createLog({ level: "info", format: "auto" });
+  const problems = error.cause instanceof ConfigError ? error.cause.problems : [];
+  for (const { where, message } of problems) log.event("config-error", { detail: `${where}: ${message}` });
 }
 
 /** A fault nobody caught: never keep running in an unknown state. Postfix defers the mail until we are back. */

@@ -1,7 +1,9 @@
+import { accessSync, constants } from "node:fs";
 import { resolve } from "node:path";
 import { retryWhileBusy } from "./busy.ts";
 import { reasonText, type StoreListener } from "./notice.ts";
 import { withOpenLock } from "./open-lock.ts";
+import { namingDenied } from "./permission.ts";
 import { type ProbeVerdict, probeDatabase } from "./probe.ts";
 import { prepareFresh, present, putInPlace, setAside, wreckageOf } from "./quarantine.ts";
 import { BUSY_TIMEOUT, SqliteStore, type SqliteStoreParts } from "./sqlite.ts";
@@ -39,7 +41,7 @@ const OPEN_LOCK_LIMIT_MS = 20_000;
 
 /**
  * Opens the store, creating or setting aside what must be. Rejects with StoreError: "unsupported" asks for an operator
- * (newer schema, device, network file system) and repeating it is useless; every other failure may pass.
+ * (newer schema, directory, no permission) and repeating it is useless; every other failure may pass.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const settings: Settings = {
@@ -52,28 +54,27 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     path: resolve(options.path),
     now: () => Math.max(0, Math.floor(options.now())),
   };
-  prepareDirectory(settings.path);
-  const lock = { driver: settings.driver, random: settings.random, limit: OPEN_LOCK_LIMIT_MS };
-  return withOpenLock(settings.path, lock, (locked) => (locked ? openLocked(settings) : openUnlocked(settings)));
+  try {
+    prepareDirectory(settings.path);
+    occupantOf(settings.path); // what must not be touched gets no lock file beside it either
+    const lock = { driver: settings.driver, random: settings.random, limit: OPEN_LOCK_LIMIT_MS };
+    return await withOpenLock(settings.path, lock, (obstacle) =>
+      obstacle === null ? openLocked(settings) : openUnlocked(settings, obstacle),
+    );
+  } catch (error) {
+    throw namingDenied(asStoreError(error, settings.path), settings.path);
+  }
 }
 
 async function openLocked(settings: Settings): Promise<SqliteStore> {
   const { path } = settings;
   try {
-    switch (occupantOf(path)) {
-      case "directory":
-        startAfresh(settings, "it is a directory");
-        break;
-      case "symlink":
-        startAfresh(settings, "it is a symbolic link (set store.path to its target)");
-        break;
-      case "nothing":
-        if (settings.reopened || wreckageOf(path)) startAfresh(settings, "the file is gone");
-        else putInPlace(prepareFresh(path, settings.now(), null, settings.driver), path);
-        break;
-      case "file":
-        if (!permits(path, "write")) return await openReadOnly(settings, "the file is not writable");
-        await replaceIfDamaged(settings);
+    if (occupantOf(path) === "nothing") {
+      if (settings.reopened || wreckageOf(path)) startAfresh(settings, "the file is gone");
+      else putInPlace(prepareFresh(path, settings.now(), null, settings.driver), path);
+    } else {
+      if (!permits(path, "write")) return await openReadOnly(settings, "the file is not writable");
+      await replaceIfDamaged(settings);
     }
   } catch (error) {
     throw asStoreError(error, path);
@@ -136,17 +137,16 @@ async function openWritable(settings: Settings): Promise<SqliteStore> {
   return assemble(settings, connection, { readOnly: null, identify: () => fileIdentity(path), onClose: () => {} });
 }
 
-/** A directory where no lock can be made: nothing can be repaired there, only read. */
-async function openUnlocked(settings: Settings): Promise<SqliteStore> {
-  const occupant = occupantOf(settings.path);
-  if (occupant === "file") return openReadOnly(settings, "its directory is not writable");
-  const what = occupant === "nothing" ? "there is no file, and" : `it is a ${occupant}, and`;
-  throw storeError("read-only", settings.path, `${what} its directory is not writable`);
+/** A place where no lock can be had: nothing can be repaired there, only read. */
+async function openUnlocked(settings: Settings, obstacle: unknown): Promise<SqliteStore> {
+  const why = "its directory or its lock file is not writable";
+  if (occupantOf(settings.path) === "file") return openReadOnly(settings, why);
+  throw storeError("read-only", settings.path, `there is no file, and ${why}`, obstacle);
 }
 
 async function openReadOnly(settings: Settings, why: string): Promise<SqliteStore> {
   const { path, onEvent } = settings;
-  if (!permits(path, "read")) throw storeError("io", path, "the file may not be read by this user");
+  accessSync(path, constants.R_OK);
   const reason = reasonText(
     `policy store ${path} is open for reading only: ${why}; new policies are kept in memory until it can be written. ` +
       "Make the file and its directory writable for this user",

@@ -1,7 +1,7 @@
 import { assertDomainKey } from "./domain-key.ts";
 import { reasonOf, reasonText, type StoreEvent, type StoreListener, type StoreStatus } from "./notice.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
-import { type PolicyStore, type StoredState, StoreError } from "./types.ts";
+import { type PolicyStore, type StoredState, StoreError, type StoreFailure } from "./types.ts";
 import { type Later, mergeHeld, stateOf, storedVersion, UnwrittenStates, versionOf, writeHeld } from "./unwritten.ts";
 
 /** A store that can say whether it persists, and whether opening it again could help. */
@@ -317,7 +317,10 @@ export class ResilientStore implements PolicyStore {
   }
 }
 
-/** Failures that this connection will not recover from; "io" is among them since SQLite may refuse all after one. */
-function mustReopen({ failure }: StoreError): boolean {
-  return failure === "corrupt" || failure === "closed" || failure === "replaced" || failure === "io";
-}
+/**
+ * Failures that this connection will not recover from; "io" is among them since SQLite may refuse all after one, and
+ * "unsupported" since it says that opening anew failed.
+ */
+const HOPELESS: ReadonlySet<StoreFailure> = new Set(["corrupt", "closed", "replaced", "io", "unsupported"]);
+
+const mustReopen = ({ failure }: StoreError): boolean => HOPELESS.has(failure);

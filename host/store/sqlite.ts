@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type BusyRetry, retryWhileBusy } from "./busy.ts";
@@ -120,7 +120,9 @@ export class SqliteStore implements PolicyStore {
   /** For a store that was opened read-only: would opening it again now make it writable? Costs no open. */
   async writableAgain(): Promise<boolean> {
     const { path } = this.#parts;
-    const checks = [path, dirname(path)].map((name) => access(name, constants.W_OK));
+    const lock = `${path}.lock`;
+    const places = [path, dirname(path), ...(existsSync(lock) ? [lock] : [])];
+    const checks = places.map((name) => access(name, constants.W_OK));
     return (await Promise.allSettled(checks)).every(({ status }) => status === "fulfilled");
   }
 

@@ -3,10 +3,12 @@ import {
   chmodSync,
   constants,
   copyFileSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
+  type Stats,
   statfsSync,
   statSync,
 } from "node:fs";
@@ -26,34 +28,61 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x0bd00bd0, "Lustre"],
 ]);
 
-export type Occupant = "nothing" | "file" | "directory" | "symlink";
+/** What making a directory fails with where the path is wrong, and waiting does not help. */
+const NO_PLACE: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EEXIST", "ELOOP", "ENAMETOOLONG"]);
 
 /** Creates the directory (0700, its parents as the umask says) and refuses one where SQLite's locks do not work. */
 export function prepareDirectory(path: string): void {
   const directory = dirname(path);
   try {
-    mkdirSync(dirname(directory), { recursive: true });
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (!statSync(directory).isDirectory()) throw new Error("is not a directory");
+    makeMissing(directory);
   } catch (error) {
-    throw asStoreError(error, path);
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (!NO_PLACE.has(code)) throw asStoreError(error, path);
+    throw storeError(
+      "unsupported",
+      path,
+      `${directory} cannot be made (${code}); set store.path to another place`,
+      error,
+    );
   }
+  if (!statSync(directory).isDirectory())
+    throw storeError("unsupported", path, `${directory} is not a directory; set store.path to another place`);
   const network = NETWORK_FILE_SYSTEMS.get(statfsSync(directory).type >>> 0);
   if (network !== undefined)
     throw storeError("unsupported", path, `${directory} lies on a network file system (${network}); use a local disk`);
 }
 
+/** One level at a time: Node's `recursive` never returns where a name neither exists nor can be made, as below /proc. */
+function makeMissing(directory: string): void {
+  const missing: string[] = [];
+  for (let place = directory; !existsSync(place) && place !== dirname(place); place = dirname(place))
+    missing.unshift(place);
+  for (const place of missing)
+    try {
+      mkdirSync(place, { mode: place === directory ? 0o700 : 0o777 });
+    } catch (error) {
+      // Another process that starts on the same store may have been faster.
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || !existsSync(place)) throw error;
+    }
+}
+
 /**
- * What stands under the path. A device, FIFO or socket is refused: moving it aside could break the machine, and nobody
- * keeps policies in one.
+ * What stands under the path. Anything but a file is refused: it was put there for another purpose, so it is neither
+ * followed nor moved aside, and nobody keeps policies in it.
  */
-export function occupantOf(path: string): Occupant {
+export function occupantOf(path: string): "nothing" | "file" {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return "nothing";
   if (stats.isFile()) return "file";
-  if (stats.isDirectory()) return "directory";
-  if (stats.isSymbolicLink()) return "symlink";
-  throw storeError("unsupported", path, "is neither a file nor absent; set store.path to another name");
+  throw storeError("unsupported", path, refusalOf(stats, path));
+}
+
+function refusalOf(stats: Stats, path: string): string {
+  if (stats.isDirectory())
+    return `is a directory; name a file in it in store.path, such as ${join(path, "policies.db")}`;
+  if (stats.isSymbolicLink()) return "is a symbolic link, which is not followed; set store.path to its target";
+  return "is neither a file nor absent; set store.path to another name";
 }
 
 export function permits(path: string, mode: "read" | "write"): boolean {

@@ -34,10 +34,22 @@ export interface PolicyStore {
 }
 
 /**
- * io, full, read-only, busy, corrupt, closed: as they say. damaged-row: this row alone is unreadable; version() still
- * tells what put or forget must be given to replace it. replaced: the file under the path is no longer the one that
- * was opened (another process quarantined it, or it was deleted); open again. unsupported: the path holds something
- * this version must not touch (a newer schema, a device, a network file system); only an operator can help.
+ * What went wrong, and what the caller must do. None of them means "no row": a read that failed is answered by a live
+ * lookup, and what that does not find may still be stored (R-8461-CSM-13).
+ *
+ * - io: the disk or the file fails; close the store and open it again, until that succeeds. SQLite may refuse all calls
+ *   after one such failure.
+ * - full, read-only: nothing was written, reads go on; keep what was to be written and repeat the write later. Opened
+ *   for reading only, a store must be opened again once it may be written.
+ * - busy: another process holds the lock longer than the limit; repeat the call later, under the version read anew.
+ * - corrupt: the file is damaged; open it again, which checks it and sets it aside.
+ * - closed: the call came after close(); a fault of the caller.
+ * - damaged-row: this row alone is unreadable; version() still tells what put or forget must be given to replace it.
+ * - replaced: the file under the path is no longer the one that was opened (another process set it aside, or it was
+ *   deleted); nothing was written under the path; open again.
+ * - unsupported: what is under the path must not be touched (a newer schema, a directory, symbolic link or device, a
+ *   network file system) or may not be used by this user; do not start, tell the operator. Met while running, go on as
+ *   after io.
  */
 export type StoreFailure =
   | "io"

@@ -117,6 +117,12 @@ describe("mta-sts cache with a daemon", () => {
     expect(await daemon.ask("postfix b.test")).toMatch(/^OK/);
   });
 
+  it("exits 1 when it is to forget a domain of which it shows nothing, though that was asked for", async () => {
+    expect((await cache("show", "plain.test")).code).toBe(1);
+    const { code, stdout } = await cache("forget", "plain.test", "--json");
+    expect({ code, ...JSON.parse(stdout) }).toEqual({ code: 1, version: 1, domain: "plain.test", forgotten: false });
+  });
+
   it("fetches a policy anew on refresh though its id is unchanged, and shows it at once", async () => {
     await world.setPolicy("b.test", { mode: "testing", mx: ["mx.b.test"], maxAge: DAY });
     const { code, stdout } = await cache("refresh", "b.test", "--json");

@@ -1,6 +1,15 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -94,6 +103,42 @@ describe("the life of a daemon", () => {
     expect(await daemon.ask("postfix lost.test")).toMatch(/^TEMP discovery-failed: /);
   });
 
+  it("does not start where store.path names a directory, and leaves that as it is", async () => {
+    mkdirSync(home.store);
+    writeFileSync(join(home.store, "inside"), "kept");
+    const { code, stdout, stderr } = await mtaSts(["serve", "--config", home.config]);
+    expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
+    expect(stderr).toContain(`policy store ${home.store}: is a directory; name a file in it in store.path`);
+    expect(readdirSync(home.store)).toEqual(["inside"]);
+    expect(readdirSync(home.folder).filter((name) => name.startsWith("policies.db"))).toEqual(["policies.db"]);
+  });
+
+  it("does not start on a store that its user may not use, and says which path, which user and what to do", async (context) => {
+    if (process.getuid?.() !== 0) context.skip("making another user's files needs root");
+    const place = join(home.folder, "root");
+    mkdirSync(place, { mode: 0o700 });
+    chmodSync(home.folder, 0o755);
+    home.configure(null, { listen: [{ postfix: "127.0.0.1:0" }], store: { path: join(place, "policies.db") } });
+    const daemon = DaemonProcess.launch(["--config", home.config], { uid: NOBODY });
+    expect(await daemon.ended).toBe(3);
+    expect(daemon.stderr).toContain(
+      `user ${NOBODY} may not use ${place}; chown it to the daemon's user or set store.path`,
+    );
+    expect(daemon.lines).toEqual([]);
+  });
+
+  it("starts on a store that its user may read but not write", async (context) => {
+    if (process.getuid?.() !== 0) context.skip("making another user's files needs root");
+    await (await DaemonProcess.start(home)).stop();
+    chmodSync(home.folder, 0o755);
+    chmodSync(home.store, 0o644);
+    home.configure(null, { listen: [{ postfix: "127.0.0.1:0" }] });
+    const daemon = await DaemonProcess.start(home, { uid: NOBODY });
+    const { detail } = await daemon.event("store-read-only");
+    expect(String(detail).split(home.store)).toHaveLength(2);
+    expect(await daemon.stop()).toBe(0);
+  });
+
   it("does not start on an address that is taken, and says which, why and what to do", async () => {
     const port = await takenPort();
     home.configure(null, { listen: [{ postfix: `127.0.0.1:${port}` }, { control: `unix:${home.control}` }] });
@@ -142,7 +187,18 @@ describe("the life of a daemon", () => {
     expect(code).toBe(2);
     expect(stderr).toContain(`${home.config}:1:1: unknown key "stor", did you mean "store"?`);
     expect(stderr).toContain(`${home.config}:4:10: log.level: expected debug, info, warn or error`);
-    expect(JSON.parse(stdout)).toMatchObject({ event: "config-error", level: "error" });
+    const lines = stdout.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({
+        event: "config-error",
+        level: "error",
+        detail: `${home.config}:1:1: unknown key "stor", did you mean "store"?`,
+      }),
+      expect.objectContaining({
+        event: "config-error",
+        detail: expect.stringMatching(/:4:10: log\.level: expected debug, info, warn or error[^\n]*$/),
+      }),
+    ]);
   });
 
   it("does not start in an environment that turns certificate checks off", async () => {

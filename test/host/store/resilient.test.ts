@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { StoreNotice } from "../../../host/store/notice.ts";
 import { openSqliteStore } from "../../../host/store/open.ts";
 import { openResilientStore, type ResilientStore, type ResilientStoreOptions } from "../../../host/store/resilient.ts";
@@ -306,23 +306,45 @@ describe("a store whose file is lost under it", () => {
 describe("a store that cannot be opened at start", () => {
   it("rejects reads, keeps writes, and opens as soon as it can (R-8461-CSM-13)", async () => {
     const path = newPath();
-    mkdirSync(dirname(dirname(path)), { recursive: true });
-    writeFileSync(dirname(path), "a file where the directory should be");
+    await (await openSqliteStore({ path, now })).close();
+    const other = new SqliteConnection(path, "read-write");
+    other.exec("BEGIN IMMEDIATE");
     const { store, log } = await openAt(path);
     expect(log.events).toEqual(["store-not-persisting"]);
     expect(store.status().persisting).toBe(false);
-    await expect(store.get("a.example")).rejects.toMatchObject({ name: "StoreError", failure: "io" });
+    await expect(store.get("a.example")).rejects.toMatchObject({ name: "StoreError", failure: "busy" });
     await expect(store.version("a.example")).rejects.toMatchObject({ name: "StoreError" });
     await expect(store.lostAt()).rejects.toMatchObject({ name: "StoreError" });
     expect(await store.put("a.example", bytes("1"), 0)).toBeGreaterThan(0);
     expect(await text(store, "a.example")).toBe("1");
-    rmSync(dirname(path));
+    other.exec("ROLLBACK");
+    other.close();
     await log.wait("store-persisting");
     expect(await text(store, "a.example")).toBe("1");
     expect(await onDisk(path)).toEqual({ "a.example": "1" });
   });
 
   it("stops the start where only an operator can help", async () => {
-    await expect(openAt("/dev/null")).rejects.toMatchObject({ failure: "unsupported" });
+    const path = newPath();
+    mkdirSync(dirname(dirname(path)), { recursive: true });
+    writeFileSync(dirname(path), "a file where the directory should be");
+    for (const wrong of ["/dev/null", dirname(dirname(path)), path])
+      await expect(openAt(wrong)).rejects.toMatchObject({ failure: "unsupported" });
+  });
+
+  it("goes on from memory when the path becomes unusable later, and heals once it is usable again", async () => {
+    const path = newPath();
+    const { store, log } = await openAt(path);
+    await put(store, "a.example", "1");
+    rmSync(path);
+    mkdirSync(path);
+    const version = await store.put("b.example", bytes("2"), 0);
+    expect(version).toBeGreaterThan(0);
+    await vi.waitFor(() => expect(store.status().reason).toContain("is a directory"), 5000);
+    expect(log.events).toEqual(["store-not-persisting"]);
+    expect(await text(store, "b.example")).toBe("2");
+    rmdirSync(path);
+    await log.wait("store-persisting");
+    expect(await onDisk(path)).toMatchObject({ "b.example": "2" });
   });
 });
