@@ -37,11 +37,16 @@ export function tempReply(reason: TempReason, detail: string, domain: string): R
 export function tempReason(reason: TempReason, detail: string, domain: string): string {
   const clause = printable(detail);
   const whole = clause === "" ? "" : `: ${clause}`;
-  const advice = `; mail stays queued; run: mta-sts query ${printable(domain)}`;
+  const advice = `; mail stays queued; ${nextStep(reason, printable(domain))}`;
   const room = MAX_REASON_BYTES - reason.length - advice.length;
   if (room >= Math.min(whole.length, MIN_DETAIL_BYTES)) return `${reason}${cut(whole, room)}${advice}`;
-  const short = "; mail stays queued; run: mta-sts query DOMAIN";
+  const short = `; mail stays queued; ${nextStep(reason, "DOMAIN")}`;
   return `${reason}${cut(whole, MAX_REASON_BYTES - reason.length - short.length)}${short}`;
+}
+
+/** A look at the domain tells nothing about our own store. */
+function nextStep(reason: TempReason, domain: string): string {
+  return reason === "store-unavailable" ? "see the log of mta-sts" : `run: mta-sts query ${domain}`;
 }
 
 /** A map name that is not ours: a mistake in main.cf, so the mail is deferred and the connection stays. */

@@ -54,6 +54,15 @@ describe("what a question is answered", () => {
     );
   });
 
+  it("is TEMP with the store's fault and the place to look when the store cannot be read (R-8461-CSM-13)", async () => {
+    const { world, ask } = setUp();
+    const decision = temp("lost.example", "policy store /var/lib/mta-sts/policies.db: the disk does not answer");
+    world.decisions.set("lost.example", { ...decision, reason: "store-unavailable" });
+    expect(await ask("postfix lost.example")).toBe(
+      "TEMP store-unavailable: policy store /var/lib/mta-sts/policies.db: the disk does not answer; mail stays queued; see the log of mta-sts",
+    );
+  });
+
   it("is TEMP when the resolver throws, and says so to the observer", async () => {
     const { world, ask, failures } = setUp();
     world.decisions.set("boom.example", Promise.reject(new Error("boom")));
