@@ -129,6 +129,16 @@ describe("the total deadline", () => {
   });
 });
 
+/** TLS 1.2, a random, no session, ECDHE-RSA-AES128-GCM-SHA256, no compression, an empty renegotiation_info. */
+const SERVER_HELLO = Buffer.concat([
+  Buffer.from([2, 0, 0, 45, 3, 3]),
+  Buffer.alloc(32, 7),
+  Buffer.from([0, 0xc0, 0x2f, 0, 0, 5, 0xff, 0x01, 0, 1, 0]),
+]);
+
+const handshakeRecord = (content: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([22, 3, 3, content.length >> 8, content.length & 0xff]), content]);
+
 describe("the budget of 128 KiB on the wire", () => {
   const floods: readonly (readonly [what: string, head: string, piece: string])[] = [
     ["103 responses", "", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"],
@@ -158,6 +168,28 @@ describe("the budget of 128 KiB on the wire", () => {
     expect(sent.octets).toBeGreaterThan(64 * 1024);
     await fetcher.close();
     await server.close();
+  });
+
+  it("says nothing about the domain before the certificate is proven: a flood of handshake records is a tls failure", async () => {
+    // A man in the middle could otherwise make "too-large" of his flood, which counts as the policy host's own word.
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => {
+        socket.write(handshakeRecord(SERVER_HELLO));
+        const certificate = Buffer.alloc(99_004);
+        certificate.set([11, 0x01, 0x82, 0xb8]); // certificate, 99,000 octets
+        for (const octet of certificate) socket.write(handshakeRecord(Buffer.of(octet)));
+      });
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const fetcher = fetcherFor({ caPem: authority.rootPem, dialPort: (server.address() as AddressInfo).port });
+    expect(await fetcher.fetch("example.com")).toMatchObject({
+      ok: false,
+      failure: "tls",
+      detail: "mta-sts.example.com [127.0.0.1] sent more than 131072 octets on the connection",
+    });
+    await fetcher.close();
+    server.close();
   });
 
   it("counts the TLS framing too: a body of one octet per record does not fit", async () => {
