@@ -159,10 +159,11 @@ describe("the life of a daemon", () => {
     expect(await first.stop()).toBe(0);
   });
 
-  it.each([
+  it.for([
     ["another user's", (place: string) => chownSync(place, NOBODY, NOBODY), "belongs to user 65534"],
     ["writable for all", (place: string) => chmodSync(place, 0o777), "can be written by others"],
-  ])("does not put the control socket into a directory that is %s", async (_title, spoil, why) => {
+  ] as const)("does not put the control socket into a directory that is %s", async ([title, spoil, why], context) => {
+    if (title === "another user's" && process.getuid?.() !== 0) context.skip("making another user's files needs root");
     const place = join(home.folder, "place");
     mkdirSync(place);
     spoil(place);
