@@ -21,7 +21,7 @@ export interface PolicyStore {
   put(domain: string, state: Uint8Array, expectedVersion: number): Promise<number | null>;
   /** Deletes under expectedVersion. False on conflict. Deleting a row that is gone under version 0 is true. */
   forget(domain: string, expectedVersion: number): Promise<boolean>;
-  /** Every row, in domain order; rows the store itself cannot read are reported through onDamaged and left out. */
+  /** Every row, in domain order; rows the store itself cannot read are told as `store-row-damaged` (notice.ts) and left out. */
   list(): AsyncIterable<StoredState>;
   /** Highest wall-clock second ever written with a row (Unix seconds), 0 for a new store (attack A-23). */
   highWaterTime(): Promise<number>;
