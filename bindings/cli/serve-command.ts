@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { ConfigError } from "../../host/config/problem.ts";
-import { refuseUnsafeEnvironment } from "../../host/https/trust.ts";
 import { createLog } from "../../host/observe/log.ts";
 import { printable } from "../../host/observe/printable.ts";
 import { StoreError } from "../../host/store/types.ts";
+import { refuseUnsafeEnvironment } from "../../host/tls/trust.ts";
 import { readConfig } from "./configuration.ts";
 import { Daemon } from "./daemon.ts";
 import { CommandFailure, EXIT } from "./exit-codes.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { policyFetchTrust } from "../https/trust.ts";
 import { printable } from "../observe/printable.ts";
+import { pkixTrust } from "../tls/trust.ts";
 import type { CaFile } from "./config.ts";
 import { reasonOf } from "./unreadable.ts";
 
@@ -13,7 +13,7 @@ export function readCaFile(file: string): CaFile | { readonly fault: string } {
     return { fault: reasonOf(error) };
   }
   try {
-    policyFetchTrust(pem);
+    pkixTrust(pem);
   } catch (error) {
     return { fault: printable(error instanceof Error ? error.message : String(error), 160) };
   }

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { connect as connectTcp, isIPv6, type Socket } from "node:net";
 import { connect as connectTls, type PeerCertificate, type SecureContext, type TLSSocket } from "node:tls";
-import { dnsIdsOf } from "./certificate.ts";
+import { dnsIdsOf } from "../tls/certificate.ts";
 import { codeOf, FetchError } from "./failure.ts";
 import type { PolicyPeer } from "./types.ts";
 import { MeteredWire } from "./wire.ts";

@@ -1,12 +1,12 @@
 import { setMaxListeners } from "node:events";
 import type { DnsClient } from "../dns/types.ts";
 import { Slots } from "../slots.ts";
+import { pkixTrust } from "../tls/trust.ts";
 import { addressForbidden } from "./addresses.ts";
 import { connectToPolicyHost, type MatchesDnsId } from "./connect.ts";
 import { getPolicy } from "./exchange.ts";
 import { FetchError } from "./failure.ts";
 import { type PolicyTarget, policyTarget } from "./policy-host.ts";
-import { policyFetchTrust } from "./trust.ts";
 import type { PolicyFetch, PolicyFetcher } from "./types.ts";
 
 const HTTPS_PORT = 443;
@@ -38,7 +38,7 @@ export function createPolicyFetcher(options: PolicyFetcherOptions): PolicyFetche
 class HttpsPolicyFetcher implements PolicyFetcher {
   readonly #options: PolicyFetcherOptions;
   readonly #timeoutMs: number;
-  readonly #trust: ReturnType<typeof policyFetchTrust>;
+  readonly #trust: ReturnType<typeof pkixTrust>;
   readonly #slots: Slots;
   readonly #running = new Map<Deadline, Promise<PolicyFetch>>();
   #closed = false;
@@ -46,7 +46,7 @@ class HttpsPolicyFetcher implements PolicyFetcher {
   constructor(options: PolicyFetcherOptions) {
     this.#options = options;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    this.#trust = policyFetchTrust(options.caPem);
+    this.#trust = pkixTrust(options.caPem);
     this.#slots = new Slots(options.maxConcurrent ?? DEFAULT_MAX_CONCURRENT);
   }
 

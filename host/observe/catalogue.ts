@@ -1,4 +1,5 @@
 import type { Listener } from "../config/config.ts";
+import type { ResultType } from "../core/names.ts";
 import type { DnsFailure } from "../dns/types.ts";
 import type { DecisionReason, LookupStatus, PolicyMode } from "../engine/decision.ts";
 import type { FetchFailure } from "../https/types.ts";
@@ -102,7 +103,28 @@ const FAIL_OPEN_REASONS = [
   "fetch-failed",
   "policy-invalid",
   "policy-expired",
+  "report-only",
+  "tlsrpt-report",
 ] as const;
+
+/** What a session with an MX host is measured against. */
+const SESSION_MODES = ["enforce", "testing", "report-only"] as const;
+
+const SESSION_RESULTS = every<"success" | "none" | NonNullable<ResultType>>({
+  success: true,
+  none: true,
+  "starttls-not-supported": true,
+  "certificate-host-mismatch": true,
+  "certificate-expired": true,
+  "certificate-not-trusted": true,
+  "validation-failure": true,
+  "tlsa-invalid": true,
+  "dnssec-invalid": true,
+  "dane-required": true,
+  "sts-policy-fetch-error": true,
+  "sts-policy-invalid": true,
+  "sts-webpki-invalid": true,
+});
 
 /** Every metric, by its name less the prefix `mta_sts_`. Names and labels are stable. */
 export const METRICS = {
@@ -184,7 +206,7 @@ export const METRICS = {
   },
   fail_open_total: {
     kind: "counter",
-    meaning: "Answers that let mail out without a policy although the domain has, or may have, one.",
+    meaning: "Times mail was let out less protected than the domain asked for, or may have asked for.",
     alert: "any increase above what is usual for your mail: an attacker on the path looks like this.",
     labels: { reason: FAIL_OPEN_REASONS },
   },
@@ -192,6 +214,21 @@ export const METRICS = {
     kind: "counter",
     meaning: "Answers for testing policies that would have refused an MX host, had they been enforced.",
     alert: "nothing; it is the publisher's concern.",
+    labels: {},
+  },
+  sessions_total: {
+    kind: "counter",
+    meaning:
+      "Attempts at an MX host of a domain with a policy, by what the policy was applied as and RFC 8460 result type; only inside an MTA.",
+    alert:
+      'mode="enforce" with any result but success above what is usual: a broken recipient, or an attacker on the path.',
+    labels: { mode: SESSION_MODES, result: SESSION_RESULTS },
+  },
+  deferrals_total: {
+    kind: "counter",
+    meaning: "Attempts at a message that ended because no MX host met an enforce policy; only inside an MTA.",
+    alert:
+      "rising for many domains at once: check the CA list and the clock of this machine; for one domain: its postmaster.",
     labels: {},
   },
   connections_closed_total: {

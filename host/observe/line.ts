@@ -1,4 +1,4 @@
-import type { EVENTS, EventName } from "./events.ts";
+import { EVENTS, type EventDescription, type EventName } from "./events.ts";
 import { printable } from "./printable.ts";
 
 export type FieldValue = string | number | boolean | null | undefined | Error | readonly (string | number)[];
@@ -20,6 +20,22 @@ const LONGEST_FIELD = 400;
 const LONGEST_MESSAGE = 1000;
 const LONGEST_STACK = 2000;
 const LONGEST_LIST = 20;
+
+/** One event in words. Everything in it is printable and bounded. */
+export interface EventLine {
+  readonly level: EventDescription["level"];
+  readonly message: string;
+  /** What an operator should do; null when there is nothing to do. */
+  readonly todo: string | null;
+  readonly shown: Record<string, unknown>;
+}
+
+/** An event of the catalogue with its fields filled in, for any log. */
+export function eventLine<Name extends EventName>(name: Name, fields: FieldsOf<Name>): EventLine {
+  const { level, sentence, todo } = EVENTS[name];
+  const shown = safeFields(fields);
+  return { level, message: fill(sentence, shown), todo: todo === null ? null : fill(todo, shown), shown };
+}
 
 /** The fields of one line with every string made printable and bounded: they may come from the network. */
 export function safeFields(fields: Fields): Record<string, unknown> {

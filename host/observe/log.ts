@@ -4,7 +4,7 @@ import { prettyFactory } from "pino-pretty";
 
 import type { LogFormat, LogLevel } from "../config/config.ts";
 import { EVENTS, type EventName } from "./events.ts";
-import { type Fields, type FieldsOf, fill, safeFields } from "./line.ts";
+import { eventLine, type Fields, type FieldsOf, safeFields } from "./line.ts";
 import { printable } from "./printable.ts";
 
 /** The log of the daemon: events of the catalogue, and debug lines that no one may rely on. */
@@ -48,13 +48,10 @@ export function createLog(options: LogOptions): Log {
   return {
     event(name, fields) {
       options.onEvent?.(name);
-      const { level, sentence, todo } = EVENTS[name];
+      const { level } = EVENTS[name];
       if (!logger.isLevelEnabled(level)) return;
-      const shown = safeFields(fields);
-      logger[level](
-        { event: name, ...shown, ...(todo === null ? {} : { todo: fill(todo, shown) }) },
-        fill(sentence, shown),
-      );
+      const { shown, message, todo } = eventLine(name, fields);
+      logger[level]({ event: name, ...shown, ...(todo === null ? {} : { todo }) }, message);
     },
     debug(message, fields = {}) {
       if (!logger.isLevelEnabled("debug")) return;

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 import { METRICS, type MetricDescription } from "./catalogue.ts";
 
 type Catalogue = typeof METRICS;
@@ -27,6 +27,8 @@ export interface Metrics {
   /** Prometheus text exposition format. */
   text(): Promise<string>;
   readonly contentType: string;
+  /** In a worker of node:cluster: answers the primary's `clusterMetrics`. */
+  shareWithPrimary(): void;
 }
 
 export const METRIC_PREFIX = "mta_sts_";
@@ -65,7 +67,17 @@ export function createMetrics(options: { readonly version: string }): Metrics {
       return registry.metrics();
     },
     contentType: registry.contentType,
+    shareWithPrimary() {
+      AggregatorRegistry.setRegistries([registry]);
+      new AggregatorRegistry(); // it listens for the primary's questions from now on
+    },
   };
+}
+
+/** In the primary of node:cluster: the sum over its workers. To be called before the first worker is forked. */
+export function clusterMetrics(): Pick<Metrics, "text" | "contentType"> {
+  const workers = new AggregatorRegistry();
+  return { text: () => workers.clusterMetrics(), contentType: workers.contentType };
 }
 
 /** The HELP line: what the metric is, and what to alert on. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { Chain } from "../../host/core/names.ts";
-import { dnsIdsOf } from "../../host/https/certificate.ts";
+import { dnsIdsOf } from "../../host/tls/certificate.ts";
 
 /** What a TLS handshake came to, in the words of `core.judge`. */
 export interface TlsFacts {

@@ -8,8 +8,8 @@ import {
 } from "@peculiar/x509";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dnsIdsOf } from "../../../host/https/certificate.ts";
-import { certificateWith, dnsNames } from "./certificates.ts";
+import { dnsIdsOf } from "../../../host/tls/certificate.ts";
+import { certificateWith, dnsNames } from "../https/certificates.ts";
 
 const san = (names: JsonGeneralNames, critical = false) => new SubjectAlternativeNameExtension(names, critical);
 const idsWith = async (...extensions: Extension[]) => dnsIdsOf(await certificateWith(extensions));

@@ -8,26 +8,26 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { policyFetchTrust, refuseUnsafeEnvironment } from "../../../host/https/trust.ts";
-import { type Credentials, dnsNames, TestAuthority } from "./certificates.ts";
-import { answerWith, type PolicyServer, response, startPolicyServer } from "./policy-server.ts";
+import { pkixTrust, refuseUnsafeEnvironment } from "../../../host/tls/trust.ts";
+import { type Credentials, dnsNames, TestAuthority } from "../https/certificates.ts";
+import { answerWith, type PolicyServer, response, startPolicyServer } from "../https/policy-server.ts";
 
 describe("the trusted roots", () => {
   it.each([[""], ["no PEM here"], ["-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]])(
     "stop the start when the file holds no certificate: %j",
     (pem) => {
-      expect(() => policyFetchTrust(pem)).toThrow(/^the CA file holds no PEM certificate/);
+      expect(() => pkixTrust(pem)).toThrow(/^the CA file holds no PEM certificate/);
     },
   );
 
   it("stop the start when one of the certificates is damaged, and say which", async () => {
     const { rootPem } = await TestAuthority.create();
     const damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
-    expect(() => policyFetchTrust(`${rootPem}\n${damaged}\n`)).toThrow(/^certificate 2 of 2 in the CA file/);
+    expect(() => pkixTrust(`${rootPem}\n${damaged}\n`)).toThrow(/^certificate 2 of 2 in the CA file/);
   });
 
   it("are those of Node by default", () => {
-    expect(() => policyFetchTrust()).not.toThrow();
+    expect(() => pkixTrust()).not.toThrow();
   });
 });
 
