@@ -27,6 +27,11 @@ export default defineConfig({
         hookTimeout: 600_000,
         fileParallelism: false,
       }),
+      project("haraka", ["test/haraka/**/*.test.ts"], {
+        testTimeout: 60_000,
+        fileParallelism: false,
+        globalSetup: ["./test/haraka/packed-plugin.ts"],
+      }),
     ],
   },
 });

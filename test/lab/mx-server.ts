@@ -9,16 +9,27 @@ export interface MxBehaviour {
   /**
    * "stripped": not offered, refused when asked for. "masked": a middlebox overwrites the keyword with X. "refused": 454.
    * "injected": plaintext replies hidden in the packet of the 220, which a client must throw away (RFC 3207 §6).
-   * "garbage": 220, then no TLS. "tls1.0", "tls1.1": the only version spoken.
+   * "garbage": 220, then no TLS. "reset": 220, then the connection is reset. "tls1.0", "tls1.1": the only version spoken.
    */
-  readonly starttls?: "offered" | "stripped" | "masked" | "refused" | "injected" | "garbage" | "tls1.0" | "tls1.1";
+  readonly starttls?:
+    | "offered"
+    | "stripped"
+    | "masked"
+    | "refused"
+    | "injected"
+    | "garbage"
+    | "reset"
+    | "tls1.0"
+    | "tls1.1";
   /** Default "good". */
   readonly certificate?: CertificateSpec;
   /** Shown only to clients that send this MX host's name as SNI; the others get `certificate`. */
   readonly sniCertificate?: CertificateSpec;
-  /** The reply to the connection, MAIL, RCPT or the end of DATA, for example "451 4.7.1 try later". */
+  /** The reply to the connection, EHLO, STARTTLS, MAIL, RCPT or the end of DATA, for example "451 4.7.1 try later". */
   readonly replies?: {
     readonly greeting?: string;
+    readonly ehlo?: string;
+    readonly starttls?: string;
     readonly mail?: string;
     readonly rcpt?: string;
     readonly data?: string;
@@ -199,21 +210,26 @@ class SmtpSession {
   }
 
   #ehlo(): void {
-    const { starttls = "offered" } = this.#behaviour;
+    const { starttls = "offered", replies } = this.#behaviour;
     const offer = starttls === "stripped" ? [] : starttls === "masked" ? ["XXXXXXXA"] : ["STARTTLS"];
     const lines = [this.#mx.name, "PIPELINING", "8BITMIME", "SMTPUTF8", ...(this.#secure === null ? offer : [])];
-    this.#reply(lines.map((line, i) => `250${i === lines.length - 1 ? " " : "-"}${line}`).join("\r\n"));
+    const whole = lines.map((line, i) => `250${i === lines.length - 1 ? " " : "-"}${line}`).join("\r\n");
+    this.#reply(replies?.ehlo ?? whole);
   }
 
   #starttls(): void {
-    const { starttls = "offered" } = this.#behaviour;
-    if (this.#secure !== null) this.#reply("503 5.5.1 already under TLS");
+    const { starttls = "offered", replies } = this.#behaviour;
+    if (replies?.starttls !== undefined) this.#reply(replies.starttls);
+    else if (this.#secure !== null) this.#reply("503 5.5.1 already under TLS");
     else if (starttls === "stripped" || starttls === "masked") this.#reply("502 5.5.1 not implemented");
     else if (starttls === "refused") this.#reply("454 4.7.0 TLS not available due to a local problem");
     else if (starttls === "injected") this.#upgrade("220 2.0.0 go ahead\r\n250 injected\r\n250 injected");
     else if (starttls === "garbage") {
       this.#reply("220 2.0.0 go ahead\r\nthis is no ServerHello");
       this.#socket.end();
+    } else if (starttls === "reset") {
+      this.#reply("220 2.0.0 go ahead");
+      this.#socket.resetAndDestroy();
     } else this.#upgrade("220 2.0.0 go ahead");
   }
 

@@ -1,0 +1,167 @@
+'use strict'
+
+const { Attempt } = require('./attempt')
+const { modeFor } = require('./config')
+const { Outcomes } = require('./outcomes')
+
+/** Milliseconds a message may wait for a policy; below the 30 s after which Haraka gives up on a hook. */
+const DEADLINE = 25_000
+exports.DEADLINE = DEADLINE
+
+/** Policies held in memory at most; all others are read from the store again. */
+const MAX_DOMAINS = 50_000
+
+const LEVELS = { info: 'info', warn: 'warn', error: 'error' }
+
+/**
+ * The policy engine as the plugin uses it: the parts of mta-sts-engine put together as mta-sts.ini says, open and
+ * sharing one store file with the other workers.
+ */
+class PolicyEngine {
+  /**
+   * @param settings of config.js
+   * @param log { line(level, text) }
+   * @throws when the store, a CA file or the engine package cannot be used
+   */
+  static async start(settings, log, version) {
+    // The engine is an ES module: this is the only way in from CommonJS.
+    const host = await import('mta-sts-engine')
+    host.refuseUnsafeEnvironment()
+    const policies = new PolicyEngine(host, settings, log, version)
+    try {
+      await policies.#open(settings)
+      return policies
+    } catch (error) {
+      await policies.close()
+      throw error
+    }
+  }
+
+  constructor(host, settings, log, version) {
+    this.host = host
+    this.log = log
+    this.metrics = host.createMetrics({ version })
+    this.outcomes = new Outcomes(log, this.metrics)
+    this.sessionFacts = host.sessionFacts
+    this.use(settings)
+  }
+
+  async #open({ storePath, dnsServers, httpsCaPem, allowPrivateAddresses, onDiscoveryFailure }) {
+    const { host } = this
+    this.core = await host.loadCore()
+    this.dns = host.createDnsClient(dnsServers.length > 0 ? { servers: dnsServers } : {})
+    this.fetcher = host.createPolicyFetcher({
+      dns: this.dns,
+      caPem: httpsCaPem,
+      allowPrivateAddresses,
+      matchesDnsId: (names, name) => this.core.matchesDnsId(names, name),
+    })
+    const told = this.#events()
+    this.store = await host.openPolicyStore({ path: storePath, onEvent: this.#onStoreEvent(host.observeStore(told)) })
+    this.engine = await host.createEngine({
+      core: this.core,
+      dns: this.dns,
+      fetcher: this.fetcher,
+      store: this.store,
+      onDiscoveryFailure,
+      maxDomains: MAX_DOMAINS,
+      observer: host.observeEngine(told, this.metrics),
+    })
+  }
+
+  #onStoreEvent(tell) {
+    return (notice) => {
+      tell(notice)
+      if (['store-quarantined', 'store-persisting'].includes(notice.event)) void this.engine?.storeChanged()
+    }
+  }
+
+  /** The events of mta-sts-engine in Haraka's log. */
+  #events() {
+    return {
+      event: (name, fields) => {
+        this.metrics.count('notices_total', { event: name })
+        const { level, message, todo } = this.host.eventLine(name, fields)
+        this.log.line(LEVELS[level], `${name}: ${message}${todo === null ? '' : ` (to do: ${todo})`}`)
+      },
+      debug: (message) => this.log.line('debug', message),
+    }
+  }
+
+  /** Takes what can be changed while mail flows; the rest needs a restart. */
+  use(settings) {
+    this.settings = settings
+    this.trust = new Map()
+    // Tens of milliseconds each, so not while a message waits; and a bad CA file is found now.
+    this.trust.set(undefined, this.host.pkixTrust(settings.mxCaPem))
+    for (const { caPem } of settings.domains.values()) {
+      if (!this.trust.has(caPem)) this.trust.set(caPem, this.host.pkixTrust(settings.mxCaPem, caPem))
+    }
+  }
+
+  /** The trust anchors for the MX hosts of a domain, as a SecureContext. */
+  trustFor(domain) {
+    return this.trust.get(this.settings.domains.get(domain)?.caPem)
+  }
+
+  /** What a certificate lacks to be one of this host (R-8461-4.2-03, -04): an Error, or undefined. */
+  identityError(host, certificate) {
+    if (this.core.matchesDnsId(this.host.dnsIdsOf(certificate.raw), host)) return undefined
+    const error = new Error(`the certificate does not name ${host}`)
+    error.code = 'ERR_TLS_CERT_ALTNAME_INVALID'
+    return error
+  }
+
+  /** The Policy Domain of a recipient domain; null for what cannot have a policy, such as an address literal. */
+  policyDomain(domain) {
+    return this.host.canonicalDomain(domain)
+  }
+
+  /** @returns the engine's decision; never rejects for anything the network does */
+  resolve(domain, deadline = DEADLINE) {
+    return this.engine.resolve(domain, { deadline })
+  }
+
+  /** The attempt that a decision with a policy calls for; null for mode "none". */
+  attemptFor(decision) {
+    if (decision.verdict !== 'policy' || decision.policy.mode === 'none') return null
+    const { mode } = modeFor(this.settings, decision.domain)
+    const applied = decision.policy.mode === 'testing' ? 'testing' : mode
+    return new Attempt(this, decision, applied)
+  }
+
+  /**
+   * No MX host met the policy: is there a newer one (R-8461-5.1-05)?
+   * @returns null when nothing has changed, an Attempt under the new policy, or { mode: 'none' } when there is none now
+   */
+  async recheck(attempt) {
+    const { decision } = attempt
+    if (!decision.recheck) return null
+    const now = await this.engine.recheck(decision.domain, { deadline: DEADLINE })
+    if (now.verdict === 'temp' || isSamePolicy(now.policy, decision.policy)) return null
+    return this.attemptFor(now) ?? { mode: 'none' }
+  }
+
+  record(outcome) {
+    this.outcomes.record(outcome)
+  }
+
+  deferred(attempt) {
+    this.outcomes.deferred(attempt.reason)
+  }
+
+  async close() {
+    await this.engine?.close()
+    await this.fetcher?.close()
+    this.dns?.close()
+    await this.store?.close()
+  }
+}
+
+const isSamePolicy = (now, before) =>
+  now !== null &&
+  now.id === before.id &&
+  now.lines.length === before.lines.length &&
+  now.lines.every((line, i) => line === before.lines[i])
+
+exports.PolicyEngine = PolicyEngine
