@@ -1,5 +1,7 @@
 'use strict'
 
+const cluster = require('node:cluster')
+const { EventEmitter } = require('node:events')
 const path = require('node:path')
 
 const config = require('./lib/config')
@@ -11,6 +13,8 @@ const { version } = require('./package.json')
 
 /** Milliseconds until an engine that could not start is tried again. */
 const RETRY = 30_000
+/** The content type of Prometheus' text format. */
+const TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 
 exports.register = function () {
   this.load_mta_sts_ini()
@@ -19,6 +23,7 @@ exports.register = function () {
   const missing = guard.missingSeams(this.haraka_require('outbound'))
   // Throwing here stops Haraka, which is the safe direction: mail stays queued.
   if (missing.length > 0) throw new Error(`mta-sts: this version of Haraka lacks ${missing.join(', ')}; not starting`)
+  this.publish()
 
   this.register_hook('init_master', 'start_master')
   this.register_hook('init_child', 'start_worker')
@@ -55,37 +60,37 @@ exports.reload_mta_sts_ini = function (error) {
 
 /** Without a cluster this process delivers; with one the master only sums up the metrics of its workers. */
 exports.start_master = async function (next, server) {
-  if (!server.cluster) await this.start_engine(server)
+  if (!server.cluster) await this.start_engine()
   await this.serve_metrics(server)
   next()
 }
 
-exports.start_worker = async function (next, server) {
-  await this.start_engine(server)
-  this.policies?.metrics.shareWithPrimary()
+exports.start_worker = async function (next) {
+  await this.start_engine()
   next()
 }
 
 /** Never rejects: mail waits until an engine runs. */
-exports.start_engine = async function (server) {
+exports.start_engine = async function () {
   const log = { line: (level, text) => this[`log${level}`](text) }
   try {
-    this.policies = await PolicyEngine.start(this.settings, log, version)
-    this.publish(server)
+    this.policies = await PolicyEngine.start(this.settings, { log, events: this.events, version })
+    if (cluster.isWorker) this.policies.metrics.shareWithPrimary()
     this.lognotice(`MTA-STS is applied, mode ${this.settings.mode}; policies are kept in ${this.settings.storePath}`)
   } catch (error) {
     this.why_no_engine = error.message
     const outcome = this.settings.mode === 'enforce' ? 'all mail to MX hosts waits' : 'nothing is observed'
     this.logcrit(`the MTA-STS engine did not start; ${outcome}; next try in ${RETRY / 1000} s: ${error.stack}`)
-    this.retry = setTimeout(() => this.start_engine(server), RETRY)
+    this.retry = setTimeout(() => this.start_engine(), RETRY)
     this.retry.unref()
   }
 }
 
-/** What other plugins may use: README.md, "Outcomes". */
-exports.publish = function (server) {
-  const { outcomes, metrics } = this.policies
-  server.notes.mta_sts = { events: outcomes.events, metrics: () => metrics.text() }
+/** What other plugins may use, from their own register() on when they stand behind this one: README.md, "Outcomes". */
+exports.publish = function () {
+  this.events = new EventEmitter()
+  const { notes } = globalThis.server ?? this.server
+  notes.mta_sts = { events: this.events, metrics: async () => this.policies?.metrics.text() ?? '' }
 }
 
 /** Never rejects: mail matters more than its metrics. */
@@ -93,10 +98,10 @@ exports.serve_metrics = async function (server) {
   const { metricsListen } = this.settings
   if (metricsListen === null) return
   try {
-    const metrics = server.cluster ? await sumOfWorkers() : this.policies.metrics
+    const own = { contentType: TEXT, text: () => server.notes.mta_sts.metrics() }
     this.page = await openMetricsPage(metricsListen, {
-      metrics,
-      health: () => ({ serving: true, mode: this.settings.mode, ...this.store_health() }),
+      metrics: server.cluster ? await sumOfWorkers() : own,
+      health: () => this.health(server),
       onError: (error) => this.logerror(`mta-sts metrics: ${error.message}`),
     })
   } catch (error) {
@@ -104,10 +109,13 @@ exports.serve_metrics = async function (server) {
   }
 }
 
-exports.store_health = function () {
-  if (!this.policies) return { persisting: true }
+/** For /healthz; the master of a cluster knows no more than that it has workers. */
+exports.health = function (server) {
+  const { mode } = this.settings
+  if (server.cluster) return { serving: Object.keys(cluster.workers).length > 0, persisting: true, mode }
+  if (!this.policies) return { serving: false, persisting: true, mode, reason: this.why_no_engine ?? 'starting' }
   const { persisting, reason } = this.policies.store.status()
-  return { persisting, reason }
+  return { serving: true, persisting, mode, reason }
 }
 
 exports.shutdown = function () {

@@ -40,8 +40,27 @@ export interface Attempted {
   readonly status?: readonly string[];
 }
 
+/** The event "outcome" of the plugin, as bindings/haraka/README.md describes it. */
+export interface Outcome {
+  readonly domain: string;
+  readonly mx: string;
+  readonly address: string | null;
+  readonly policy: {
+    readonly type: "sts";
+    readonly id: string;
+    readonly mode: string;
+    readonly lines: readonly string[];
+  };
+  readonly mode: "enforce" | "testing" | "report-only";
+  readonly success: boolean;
+  readonly resultType: string | null;
+  readonly why: string;
+  readonly detail: string;
+  readonly tlsVersion: string | null;
+}
+
 const PORT = 2525;
-const PATIENCE = Number(process.env.PATIENCE ?? 20_000);
+const PATIENCE = 20_000;
 const plugins = fileURLToPath(new URL("./plugins/", import.meta.url));
 
 /** `haraka -c DIR` as an operator runs it, a process of its own in a namespace. */
@@ -126,12 +145,22 @@ export class HarakaInstance {
   }
 
   /** What has become of a message so far. */
-  attempts(uuid?: string): Attempted[] {
-    const all = readFileSync(this.#record, "utf8")
+  attempts(uuid: string): Attempted[] {
+    return this.#recorded<Attempted>().filter(
+      (entry): entry is Attempted => entry.what !== "outcome" && entry.uuid.startsWith(uuid),
+    );
+  }
+
+  /** What the plugin told of sessions with MX hosts of a domain. */
+  outcomes(domain: string): Outcome[] {
+    return this.#recorded<Outcome>().filter((entry) => entry.what === "outcome" && entry.domain === domain);
+  }
+
+  #recorded<Entry>(): (Omit<Entry, "what"> & { readonly what: string })[] {
+    return readFileSync(this.#record, "utf8")
       .split("\n")
       .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Attempted);
-    return uuid === undefined ? all : all.filter((attempt) => attempt.uuid.startsWith(uuid));
+      .map((line) => JSON.parse(line));
   }
 
   /** Waits for the `count`-th attempt at a message. */

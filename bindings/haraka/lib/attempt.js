@@ -42,7 +42,16 @@ class Attempt {
       servername: host, // R-8461-7.1-01
       secureContext: this.engine.trustFor(this.domain),
       rejectUnauthorized: false,
-      checkServerIdentity: (_host, certificate) => this.engine.identityError(host, certificate),
+      checkServerIdentity: (_host, certificate) => this.#identityError(host, certificate),
+    }
+  }
+
+  /** Called from inside Node's handshake, where a throw would end the process: a fault of ours is a refusal. */
+  #identityError(host, certificate) {
+    try {
+      return this.engine.identityError(host, certificate)
+    } catch (error) {
+      return error
     }
   }
 

@@ -20,14 +20,14 @@ const LEVELS = { info: 'info', warn: 'warn', error: 'error' }
 class PolicyEngine {
   /**
    * @param settings of config.js
-   * @param log { line(level, text) }
+   * @param {{ log: { line(level, text) }, events: EventEmitter, version: string }} surroundings
    * @throws when the store, a CA file or the engine package cannot be used
    */
-  static async start(settings, log, version) {
+  static async start(settings, surroundings) {
     // The engine is an ES module: this is the only way in from CommonJS.
     const host = await import('mta-sts-engine')
     host.refuseUnsafeEnvironment()
-    const policies = new PolicyEngine(host, settings, log, version)
+    const policies = new PolicyEngine(host, settings, surroundings)
     try {
       await policies.#open(settings)
       return policies
@@ -37,11 +37,11 @@ class PolicyEngine {
     }
   }
 
-  constructor(host, settings, log, version) {
+  constructor(host, settings, { log, events, version }) {
     this.host = host
     this.log = log
     this.metrics = host.createMetrics({ version })
-    this.outcomes = new Outcomes(log, this.metrics)
+    this.outcomes = new Outcomes(log, this.metrics, events)
     this.sessionFacts = host.sessionFacts
     this.use(settings)
   }
@@ -88,15 +88,18 @@ class PolicyEngine {
     }
   }
 
-  /** Takes what can be changed while mail flows; the rest needs a restart. */
+  /**
+   * Takes what can be changed while mail flows; the rest needs a restart.
+   * @throws when a CA file holds no certificate; what was in force before then stays
+   */
   use(settings) {
-    this.settings = settings
-    this.trust = new Map()
-    // Tens of milliseconds each, so not while a message waits; and a bad CA file is found now.
-    this.trust.set(undefined, this.host.pkixTrust(settings.mxCaPem))
+    // Tens of milliseconds each, so made now and not while a message waits.
+    const trust = new Map([[undefined, this.host.pkixTrust(settings.mxCaPem)]])
     for (const { caPem } of settings.domains.values()) {
-      if (!this.trust.has(caPem)) this.trust.set(caPem, this.host.pkixTrust(settings.mxCaPem, caPem))
+      if (!trust.has(caPem)) trust.set(caPem, this.host.pkixTrust(settings.mxCaPem, caPem))
     }
+    this.settings = settings
+    this.trust = trust
   }
 
   /** The trust anchors for the MX hosts of a domain, as a SecureContext. */
@@ -107,9 +110,7 @@ class PolicyEngine {
   /** What a certificate lacks to be one of this host (R-8461-4.2-03, -04): an Error, or undefined. */
   identityError(host, certificate) {
     if (this.core.matchesDnsId(this.host.dnsIdsOf(certificate.raw), host)) return undefined
-    const error = new Error(`the certificate does not name ${host}`)
-    error.code = 'ERR_TLS_CERT_ALTNAME_INVALID'
-    return error
+    return Object.assign(new Error(`the certificate does not name ${host}`), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
   }
 
   /** The Policy Domain of a recipient domain; null for what cannot have a policy, such as an address literal. */

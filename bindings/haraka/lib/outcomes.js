@@ -1,14 +1,16 @@
 'use strict'
 
-const { EventEmitter } = require('node:events')
-
 /** Attempts at MX hosts of policy domains, as a log line, a metric, and the event "outcome". */
 class Outcomes {
-  /** @param log { line(level, text) } @param metrics of mta-sts-engine */
-  constructor(log, metrics) {
+  /**
+   * @param log { line(level, text) }
+   * @param metrics of mta-sts-engine
+   * @param {import('node:events').EventEmitter} events
+   */
+  constructor(log, metrics, events) {
     this.log = log
     this.metrics = metrics
-    this.events = new EventEmitter()
+    this.events = events
   }
 
   /** `outcome` is documented in README.md, "Outcomes". */

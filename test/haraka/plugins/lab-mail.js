@@ -6,6 +6,13 @@ const fs = require("node:fs");
 exports.register = function () {
   // Before mta-sts, as a plugin with a route of its own stands.
   this.register_hook("get_mx", "route", 0);
+  this.register_hook("init_master", "listen");
+  this.register_hook("init_child", "listen");
+};
+
+exports.listen = function (next, server) {
+  server.notes.mta_sts?.events.on("outcome", (outcome) => this.record({ what: "outcome", ...outcome }));
+  next();
 };
 
 exports.record = (entry) =>
@@ -20,15 +27,35 @@ exports.hook_rcpt = (next) => next(OK);
 
 exports.hook_data_post = (next, connection) => {
   const { header, notes } = connection.transaction;
-  const mark = header.get("Lab-Mark").trim();
+  const mark = (header.get("Lab-Mark") ?? "").trim();
   if (mark === "tls-report") notes.mta_sts = { exempt: "tlsrpt-report" };
   next();
 };
 
-exports.route = (next, _hmail, domain) => {
+exports.route = function (next, hmail, domain) {
+  if (process.env.LAB_UNLOAD_TLS) this.haraka_require("outbound/tls").cfg = undefined;
+  if (process.env.LAB_FAULTS) this.inject(hmail.todo.rcpt_to[0].user);
   if (domain.startsWith("routed.")) return next(OK, process.env.LAB_ROUTE);
   if (domain.startsWith("crash.")) throw new Error("a get_mx plugin that fails");
   next();
+};
+
+/** "fault-core.plan@...": that part of the policy engine fails while this message is delivered. */
+exports.inject = function (user) {
+  const { policies } = this.haraka_require("plugins").registered_plugins["mta-sts"];
+  for (const [owner, name, whole] of this.injected ?? []) owner[name] = whole;
+  this.injected = [];
+  const path = /^fault-(.+)$/.exec(user)?.[1].split(".");
+  if (!path) return;
+  const name = path.pop();
+  const owner = path.reduce((part, key) => part[key], policies);
+  const trap = () => new WebAssembly.RuntimeError("unreachable");
+  this.injected.push([owner, name, owner[name]]);
+  owner[name] = ["resolve", "recheck"].includes(name)
+    ? () => Promise.reject(trap())
+    : () => {
+        throw trap();
+      };
 };
 
 /** Another plugin overrules every refusal. */

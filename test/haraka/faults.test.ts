@@ -1,0 +1,137 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import type { DomainSpec, PolicySpec } from "../lab/domain-spec.ts";
+import type { HarakaInstance } from "./haraka-instance.ts";
+import { HarakaSite } from "./haraka-site.ts";
+import { current, whyNoHaraka } from "./release.ts";
+
+// Every part of the policy engine is made to fail while a message is on its way. Haraka goes on, the message waits.
+
+const enforce = (...mx: string[]): PolicySpec => ({ mode: "enforce", mx, maxAge: 604_800 });
+const domains: Readonly<Record<string, DomainSpec>> = {
+  "good.test": { policy: enforce("mx.good.test") },
+  "bad.test": { policy: enforce("mx.bad.test"), mx: [{ exchange: "mx.bad.test", certificate: "expired" }] },
+  "unlisted.test": { policy: enforce("other.unlisted.test"), mx: ["mx.unlisted.test"] },
+  "watched.test": { policy: { mode: "testing", mx: ["mx.watched.test"], maxAge: 604_800 } },
+  "servfail.test": {
+    policy: enforce("mx.servfail.test"),
+    mx: [{ exchange: "mx.servfail.test", starttls: "stripped" }],
+  },
+  "silent.test": {
+    policyHost: { behaviour: { kind: "silent" } },
+    mx: [{ exchange: "mx.silent.test", starttls: "stripped" }],
+  },
+};
+
+const everywhere = [
+  "policyDomain",
+  "resolve",
+  "attemptFor",
+  "core.plan",
+  "core.judge",
+  "sessionFacts",
+  "trustFor",
+  "record",
+];
+const atTheHandshake = ["identityError", "core.matchesDnsId"];
+const withoutAHost = ["recheck", "deferred"];
+
+const reason = whyNoHaraka(current);
+const title = "an engine that fails";
+
+describe.skipIf(reason)(reason === undefined ? title : `${title} [${reason}]`, () => {
+  let site: HarakaSite;
+  let haraka: HarakaInstance;
+
+  beforeAll(async () => {
+    site = await HarakaSite.open({ domains, ttl: 0 });
+    haraka = site.haraka({ release: current, modules: inject("harakaModules"), env: { LAB_FAULTS: "1" } });
+    await haraka.start();
+  });
+  afterAll(() => site?.close());
+
+  const defers = async (to: string) => {
+    const taken = (await site.world.deliveries()).length;
+    expect(await haraka.sendAndWait({ to })).toMatchObject({ what: "deferred" });
+    expect(await site.world.deliveries()).toHaveLength(taken);
+  };
+
+  it.each(everywhere)(
+    "in %s defers the message and harms neither Haraka nor the next one (R-8461-5-07)",
+    async (part) => {
+      await defers(`fault-${part}@good.test`);
+      expect(await haraka.sendAndWait({ to: "b@good.test" })).toMatchObject({ what: "delivered", tls: true });
+    },
+  );
+
+  it.each(atTheHandshake)("in %s, called from inside the handshake, ends no process", async (part) => {
+    // Node calls it where a throw would be nobody's to catch.
+    await defers(`fault-${part}@good.test`);
+    expect(haraka.isRunning).toBe(true);
+    expect(await haraka.sendAndWait({ to: "b@good.test" })).toMatchObject({ what: "delivered", tls: true });
+  });
+
+  it.each(withoutAHost)("in %s, when no MX host was left, defers all the same", async (part) => {
+    await defers(`fault-${part}@bad.test`);
+    await defers(`fault-${part}@unlisted.test`);
+    expect(haraka.isRunning).toBe(true);
+  });
+
+  it.each(["core.plan", "core.judge", "sessionFacts", "record"])(
+    "in %s changes no delivery in testing mode (R-8461-5-03)",
+    async (part) => {
+      expect(await haraka.sendAndWait({ to: `fault-${part}@watched.test` })).toMatchObject({ what: "delivered" });
+      expect(haraka.isRunning).toBe(true);
+    },
+  );
+
+  it("a policy record that cannot be looked up defers the message (AMB-10)", async () => {
+    await site.world.forgeReply("servfail.test", { answer: "servfail" });
+    await defers("b@servfail.test");
+    await site.world.unforge("servfail.test");
+  });
+
+  it("says in the log and in the deferred hook what it waits for", async () => {
+    await site.world.forgeReply("servfail.test", { answer: "servfail" });
+    const { reason: why, status } = await haraka.sendAndWait({ to: "b@servfail.test" });
+    expect(why).toMatch(/^MTA-STS servfail\.test: discovery-failed TXT _mta-sts\.servfail\.test: SERVFAIL/);
+    expect(status).toEqual(["4.7.5"]);
+    await haraka.waitForLog(/\[WARN\] .*MTA-STS servfail\.test: discovery-failed/);
+    await site.world.unforge("servfail.test");
+  });
+
+  it("a policy host that never answers costs the first message one retry, not the hook's patience (AMB-09)", async () => {
+    const sent = Date.now();
+    const uuid = await haraka.send({ to: "b@silent.test" });
+    const attempt = await haraka.attempt(uuid, 1, 40_000);
+    expect(attempt).toMatchObject({ what: "deferred", reason: expect.stringMatching(/discovery-pending/) });
+    // Below 30 s, after which Haraka would have given up on the hook.
+    expect(Date.now() - sent).toBeLessThan(29_000);
+  });
+
+  it("a store that cannot be opened keeps all mail in the queue, and Haraka serves on", async () => {
+    await haraka.stop();
+    const broken = site.haraka({ release: current, modules: inject("harakaModules") });
+    mkdirSync(broken.storePath, { recursive: true });
+    await broken.start();
+    const { what, reason: why } = await broken.sendAndWait({ to: "b@good.test" });
+    expect(what).toBe("deferred");
+    expect(why).toMatch(/MTA-STS good\.test: the policy engine does not run \(.*policies\.db/);
+    await broken.waitForLog(/\[CRIT\] .*the MTA-STS engine did not start; all mail to MX hosts waits/);
+    await broken.stop();
+  });
+
+  it("a CA file without a certificate keeps all mail in the queue", async () => {
+    const config = {
+      "mta-sts.ini": site.mtaStsIni({ mx: { ca_file: join(site.directory, "..", "..", "etc/hostname") } }),
+    };
+    const broken = site.haraka({ release: current, modules: inject("harakaModules"), config });
+    await broken.start();
+    expect(await broken.sendAndWait({ to: "b@good.test" })).toMatchObject({
+      what: "deferred",
+      reason: expect.stringMatching(/the CA file holds no PEM certificate/),
+    });
+    await broken.stop();
+  });
+});
