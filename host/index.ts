@@ -41,5 +41,6 @@ export { openPolicyStore, type PolicyStoreOptions } from "./store/policy-store.t
 export { openResilientStore, type ResilientStore, type ResilientStoreOptions } from "./store/resilient.ts";
 export { type PolicyStore, type StoredState, StoreError, type StoreFailure } from "./store/types.ts";
 export { dnsIdsOf } from "./tls/certificate.ts";
+export { chainTo } from "./tls/chain.ts";
 export { type SessionFacts, sessionFacts } from "./tls/session.ts";
-export { pkixTrust, refuseUnsafeEnvironment } from "./tls/trust.ts";
+export { certificatesOf, pkixTrust, refuseUnsafeEnvironment } from "./tls/trust.ts";

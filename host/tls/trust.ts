@@ -23,8 +23,12 @@ export function pkixTrust(caPem?: string, extraPem?: string): SecureContext {
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-// createSecureContext quietly skips what it cannot read; an empty trust store would then fail every fetch.
-function certificatesOf(pem: string): string[] {
+/**
+ * The certificates of a PEM text, one PEM block each. createSecureContext quietly skips what it cannot read; an empty
+ * trust store would then fail every peer.
+ * @throws Error when there is none, or one that cannot be read
+ */
+export function certificatesOf(pem: string): string[] {
   const blocks = pem.match(PEM_CERTIFICATE) ?? [];
   if (blocks.length === 0) throw new Error("the CA file holds no PEM certificate (-----BEGIN CERTIFICATE-----)");
   for (const [index, block] of blocks.entries()) {

@@ -2,10 +2,10 @@ import type { ChildProcess } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import type { Namespace } from "../lab/namespace.ts";
 import type { NamespaceDoor } from "../postfix/namespace-door.ts";
 import { type Message, submit } from "../postfix/submission.ts";
+import { projectRoot } from "./project-root.ts";
 import type { HarakaRelease } from "./release.ts";
 
 /** Sections of keys, as an .ini file has them; "main" first. */
@@ -61,7 +61,7 @@ export interface Outcome {
 
 const PORT = 2525;
 const PATIENCE = 20_000;
-const plugins = fileURLToPath(new URL("./plugins/", import.meta.url));
+const plugins = join(projectRoot, "test/haraka/plugins");
 
 /** `haraka -c DIR` as an operator runs it, a process of its own in a namespace. */
 export class HarakaInstance {
@@ -103,12 +103,18 @@ export class HarakaInstance {
     );
   }
 
-  /** Resolves when every worker accepts mail. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when every worker accepts mail, and its policy engine runs or has failed to. `later`: seconds that have
+   * passed for this Haraka since its first start; it then lives in a time namespace (time_namespaces(7)).
+   */
+  async start({ engine = this.hasPlugin, later = 0 } = {}): Promise<void> {
     const { release, namespace, directory, env, nodes = 0 } = this.#options;
     const script = join(release.directory, "node_modules/Haraka/bin/haraka");
     const since = this.#log.length;
-    const child = namespace.spawnNode(script, ["-c", directory], {
+    const offsets = ["--monotonic", "--boottime"].flatMap((clock) => [clock, String(later)]);
+    const unshare = ["--time", ...offsets, "--fork", "--kill-child=SIGKILL", process.execPath];
+    const [file, args] = later > 0 ? ["unshare", unshare] : [process.execPath, []];
+    const child = namespace.spawn(file, [...args, script, "-c", directory], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NODE_ENV: "", HARAKA: "", LAB_RECORD: this.#record, ...env },
     });
@@ -126,7 +132,7 @@ export class HarakaInstance {
     const ready = nodes > 0 ? /worker \d+ listening on/g : /\] Listening on /g;
     await this.#until(() => (this.#log.slice(since).match(ready)?.length ?? 0) >= Math.max(1, nodes), "was not ready");
     // The plugin opens its store before Haraka takes the queue in hand.
-    if (this.#options.modules !== null && this.hasPlugin)
+    if (engine)
       await this.#until(
         () =>
           (this.#log.slice(since).match(/MTA-STS is applied|engine did not start/g)?.length ?? 0) >= Math.max(1, nodes),
@@ -184,6 +190,14 @@ export class HarakaInstance {
     return find() as string;
   }
 
+  /** Processor time it has used, user and system, in clock ticks (proc(5): 1/100 s). */
+  cpuTicks(): number {
+    const fields = readFileSync(`/proc/${this.#child?.pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  }
+
   /** Files in the queue now. */
   queued(): string[] {
     return readdirSync(join(this.#options.directory, "queue")).filter((name) => !name.startsWith("."));
@@ -191,8 +205,14 @@ export class HarakaInstance {
 
   async stop(signal: NodeJS.Signals = "SIGINT"): Promise<void> {
     if (this.#child === null) return;
-    this.#child.kill(signal);
+    process.kill(this.#pid(this.#child.pid as number), signal);
     await this.#ended;
+  }
+
+  /** What was spawned may be unshare(1); Haraka is then its only child. */
+  #pid(spawned: number): number {
+    if (!readFileSync(`/proc/${spawned}/comm`, "utf8").startsWith("unshare")) return spawned;
+    return Number(readFileSync(`/proc/${spawned}/task/${spawned}/children`, "utf8"));
   }
 
   async #until(done: () => boolean, what: string, patience = PATIENCE): Promise<void> {

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
+import { projectRoot } from "./project-root.ts";
 import { oldest, whyNoHaraka } from "./release.ts";
 
 declare module "vitest" {
@@ -13,14 +13,12 @@ declare module "vitest" {
   }
 }
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
 /** Packs the engine and the plugin as npm would publish them, and installs both into a directory of their own. */
 export function installPacked(directory: string): string {
   const pack = (folder: string) =>
     execFileSync("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", directory], { cwd: folder });
-  pack(root);
-  pack(join(root, "bindings/haraka"));
+  pack(projectRoot);
+  pack(join(projectRoot, "bindings/haraka"));
   const tarballs = readdirSync(directory).filter((name) => name.endsWith(".tgz"));
   writeFileSync(join(directory, "package.json"), '{ "private": true }');
   const quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"];
@@ -30,7 +28,7 @@ export function installPacked(directory: string): string {
 
 /** Once for all files of the project. */
 export default function setup(project: TestProject): (() => void) | undefined {
-  if (whyNoHaraka(oldest) !== undefined || !existsSync(join(root, "dist/host/index.js"))) {
+  if (whyNoHaraka(oldest) !== undefined || !existsSync(join(projectRoot, "dist/host/index.js"))) {
     project.provide("harakaModules", null);
     return undefined;
   }

@@ -64,7 +64,7 @@ class Attempt {
    */
   judge(host, { session, peer, detail = '', address = null }) {
     const entry = this.entryFor(host)
-    const facts = peer ? this.engine.sessionFacts(peer) : NO_TLS
+    const facts = peer ? this.#factsOf(peer) : NO_TLS
     const judged = this.engine.core.judge({ entry, session, ...facts, last: false })
     if (!judged.compliant) this.failures.set(host, describe(judged, detail))
     this.#record(host, judged, { address, detail, tlsVersion: peer?.getProtocol() ?? null })
@@ -87,6 +87,10 @@ class Attempt {
     const unreached = [...this.unreached].filter((host) => !this.failures.has(host))
     const hosts = [...this.failures, ...unreached.map((host) => [host, 'no connection'])].map((pair) => pair.join(': '))
     return `MTA-STS enforce ${this.domain} (id ${id}): ${hosts.join('; ')}`
+  }
+
+  #factsOf(peer) {
+    return this.mode === 'enforce' ? this.engine.sessionFacts(peer) : this.engine.watchedFacts(this.domain, peer)
   }
 
   #record(host, { resultType, compliant, why }, seen) {

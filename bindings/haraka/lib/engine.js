@@ -1,5 +1,7 @@
 'use strict'
 
+const { X509Certificate } = require('node:crypto')
+
 const { Attempt } = require('./attempt')
 const { modeFor } = require('./config')
 const { Outcomes } = require('./outcomes')
@@ -42,7 +44,6 @@ class PolicyEngine {
     this.log = log
     this.metrics = host.createMetrics({ version })
     this.outcomes = new Outcomes(log, this.metrics, events)
-    this.sessionFacts = host.sessionFacts
     this.use(settings)
   }
 
@@ -93,18 +94,37 @@ class PolicyEngine {
    * @throws when a CA file holds no certificate; what was in force before then stays
    */
   use(settings) {
+    const { certificatesOf, pkixTrust } = this.host
+    const { mxCaPem, domains } = settings
     // Tens of milliseconds each, so made now and not while a message waits.
-    const trust = new Map([[undefined, this.host.pkixTrust(settings.mxCaPem)]])
-    for (const { caPem } of settings.domains.values()) {
-      if (!trust.has(caPem)) trust.set(caPem, this.host.pkixTrust(settings.mxCaPem, caPem))
-    }
+    const made = (caPem) => ({
+      context: pkixTrust(mxCaPem, caPem),
+      anchors: [mxCaPem, caPem]
+        .filter(Boolean)
+        .flatMap((pem) => certificatesOf(pem).map((one) => new X509Certificate(one))),
+    })
+    const trust = new Map([[undefined, made(undefined)]])
+    for (const { caPem } of domains.values()) if (!trust.has(caPem)) trust.set(caPem, made(caPem))
     this.settings = settings
     this.trust = trust
   }
 
   /** The trust anchors for the MX hosts of a domain, as a SecureContext. */
   trustFor(domain) {
-    return this.trust.get(this.settings.domains.get(domain)?.caPem)
+    return this.trust.get(this.settings.domains.get(domain)?.caPem).context
+  }
+
+  /** The facts of a session that the plugin made itself: its chain was verified against `trustFor`. */
+  sessionFacts(peer) {
+    return this.host.sessionFacts(peer)
+  }
+
+  /** The facts of a session of core's, whose chain Node verified against its own roots, held against ours. */
+  watchedFacts(domain, peer) {
+    const facts = this.host.sessionFacts(peer)
+    const anchors = this.trust.get(this.settings.domains.get(domain)?.caPem).anchors
+    if (facts.chain !== 'untrusted' || anchors.length === 0) return facts
+    return { ...facts, chain: this.host.chainTo(anchors, peer.getPeerX509Certificate()) }
   }
 
   /** What a certificate lacks to be one of this host (R-8461-4.2-03, -04): an Error, or undefined. */
