@@ -9,20 +9,26 @@ const modified = (path) => (existsSync(join(root, path)) ? statSync(join(root, p
 
 function newest(folder) {
   let latest = 0;
-  for (const entry of readdirSync(join(root, folder), { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) latest = Math.max(latest, statSync(join(entry.parentPath, entry.name)).mtimeMs);
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isFile()) latest = Math.max(latest, modified(path));
+    else if (entry.isDirectory() && entry.name !== "node_modules") latest = Math.max(latest, newest(path));
   }
   return latest;
 }
 
-function run(label, command, args) {
+function run(label, command, args, folder = ".") {
   console.error(`mta-sts-engine: ${label}`);
-  const { status } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  const { status } = spawnSync(command, args, { cwd: join(root, folder), stdio: ["ignore", "inherit", "inherit"] });
   if (status !== 0) process.exit(status ?? 1);
 }
 
-if (modified("node_modules/.package-lock.json") < modified("package-lock.json"))
-  run("installing packages (npm ci)", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+function install(folder, what) {
+  if (modified(join(folder, "node_modules/.package-lock.json")) < modified(join(folder, "package-lock.json")))
+    run(`installing ${what} (npm ci)`, "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], folder);
+}
+
+install(".", "packages");
 
 const sources = Math.max(
   ...["assembly", "host", "bindings", "test", "tools"].map(newest),

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Namespace } from "../lab/namespace.ts";
@@ -22,7 +22,9 @@ export interface InstanceOptions {
   /** Worker processes; 0 is a single process. */
   readonly nodes?: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** Files of config/, by name, over those made here. */
+  /** A directory to copy in place of the one made here, for its plugins and configuration. */
+  readonly template?: string;
+  /** Files of config/, by name, over those that are there. */
   readonly config?: Readonly<Record<string, Ini | string>>;
 }
 
@@ -72,14 +74,19 @@ export class HarakaInstance {
 
   constructor(options: InstanceOptions) {
     this.#options = options;
-    const { directory, modules } = options;
-    mkdirSync(join(directory, "config"), { recursive: true });
-    mkdirSync(join(directory, "queue"), { recursive: true });
-    symlinkSync(plugins, join(directory, "plugins"));
+    const { directory, modules, template } = options;
+    if (template === undefined) this.#make();
+    else cpSync(template, directory, { recursive: true });
     if (modules !== null) symlinkSync(modules, join(directory, "node_modules"));
-    for (const [file, content] of Object.entries({ ...defaults(options), ...options.config }))
-      this.configure(file, content);
+    for (const [file, content] of Object.entries(options.config ?? {})) this.configure(file, content);
     writeFileSync(this.#record, "");
+  }
+
+  #make(): void {
+    const { directory } = this.#options;
+    for (const folder of ["config", "queue"]) mkdirSync(join(directory, folder), { recursive: true });
+    symlinkSync(plugins, join(directory, "plugins"));
+    for (const [file, content] of Object.entries(defaults(this.#options))) this.configure(file, content);
   }
 
   /** Everything it has printed. */

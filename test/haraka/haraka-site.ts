@@ -5,7 +5,7 @@ import { type Lab, type RemoteWorld, startLab } from "../lab/lab-client.ts";
 import { Namespace } from "../lab/namespace.ts";
 import { type NamespaceDoor, openDoor } from "../postfix/namespace-door.ts";
 import { makeWorkDirectory, removeWorkDirectory } from "../postfix/work-directory.ts";
-import { HarakaInstance, type InstanceOptions } from "./haraka-instance.ts";
+import { HarakaInstance, type Ini, type InstanceOptions } from "./haraka-instance.ts";
 
 export type HarakaSpec = Pick<InstanceOptions, "release" | "modules"> & Partial<Omit<InstanceOptions, "namespace">>;
 
@@ -64,7 +64,7 @@ export class HarakaSite {
   }
 
   /** What mta-sts.ini needs to live in the lab, and more sections. */
-  mtaStsIni(more: Record<string, Record<string, string | number | boolean>> = {}) {
+  mtaStsIni(more: Ini = {}): Ini {
     return { https: { ca_file: this.caFile, allow_private_addresses: true }, mx: { ca_file: this.caFile }, ...more };
   }
 
