@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { EVENTS, type EventDescription, type EventName } from "./events.ts";
 import { printable } from "./printable.ts";
 
@@ -55,8 +56,10 @@ export function fill(sentence: string, fields: Record<string, unknown>): string 
 
 function safe(value: FieldValue): unknown {
   if (typeof value === "string") return printable(value, LONGEST_FIELD);
-  if (value instanceof Error) return safeError(value);
+  // Not instanceof: an error may come from another realm, such as the sandbox of a plugin.
+  if (types.isNativeError(value)) return safeError(value);
   if (typeof value !== "object" || value === null) return value;
+  if (!Array.isArray(value)) return printable(String(value), LONGEST_FIELD);
   return value.slice(0, LONGEST_LIST).map((item) => (typeof item === "string" ? printable(item) : item));
 }
 

@@ -9,20 +9,10 @@ import { current, whyNoHaraka } from "./release.ts";
 // Every part of the policy engine is made to fail while a message is on its way. Haraka goes on, the message waits.
 
 const enforce = (...mx: string[]): PolicySpec => ({ mode: "enforce", mx, maxAge: 604_800 });
-const domains: Readonly<Record<string, DomainSpec>> = {
-  "good.test": { policy: enforce("mx.good.test") },
-  "bad.test": { policy: enforce("mx.bad.test"), mx: [{ exchange: "mx.bad.test", certificate: "expired" }] },
-  "unlisted.test": { policy: enforce("other.unlisted.test"), mx: ["mx.unlisted.test"] },
-  "watched.test": { policy: { mode: "testing", mx: ["mx.watched.test"], maxAge: 604_800 } },
-  "servfail.test": {
-    policy: enforce("mx.servfail.test"),
-    mx: [{ exchange: "mx.servfail.test", starttls: "stripped" }],
-  },
-  "silent.test": {
-    policyHost: { behaviour: { kind: "silent" } },
-    mx: [{ exchange: "mx.silent.test", starttls: "stripped" }],
-  },
-};
+const stripped = (domain: string): DomainSpec => ({
+  policy: enforce(`mx.${domain}`),
+  mx: [{ exchange: `mx.${domain}`, starttls: "stripped" }],
+});
 
 const everywhere = [
   "policyDomain",
@@ -35,7 +25,25 @@ const everywhere = [
   "record",
 ];
 const atTheHandshake = ["identityError", "core.matchesDnsId"];
+/** What the engine itself asks for while a domain is discovered; all fail in a way that none of them may. */
+const outside = ["dns.txt", "dns.addresses", "fetcher.fetch", "store.get", "store.put", "engine.resolve"];
 const withoutAHost = ["recheck", "deferred"];
+
+const domains: Readonly<Record<string, DomainSpec>> = {
+  "good.test": { policy: enforce("mx.good.test") },
+  "bad.test": { policy: enforce("mx.bad.test"), mx: [{ exchange: "mx.bad.test", certificate: "expired" }] },
+  "unlisted.test": { policy: enforce("other.unlisted.test"), mx: ["mx.unlisted.test"] },
+  "watched.test": { policy: { mode: "testing", mx: ["mx.watched.test"], maxAge: 604_800 } },
+  "servfail.test": {
+    policy: enforce("mx.servfail.test"),
+    mx: [{ exchange: "mx.servfail.test", starttls: "stripped" }],
+  },
+  ...Object.fromEntries(outside.map((part) => [`${part}.fresh.test`, stripped(`${part}.fresh.test`)])),
+  "silent.test": {
+    policyHost: { behaviour: { kind: "silent" } },
+    mx: [{ exchange: "mx.silent.test", starttls: "stripped" }],
+  },
+};
 
 const reason = whyNoHaraka(current);
 const title = "an engine that fails";
@@ -69,6 +77,11 @@ describe.skipIf(reason)(reason === undefined ? title : `${title} [${reason}]`, (
     // Node calls it where a throw would be nobody's to catch.
     await defers(`fault-${part}@good.test`);
     expect(haraka.isRunning).toBe(true);
+    expect(await haraka.sendAndWait({ to: "b@good.test" })).toMatchObject({ what: "delivered", tls: true });
+  });
+
+  it.each(outside)("in %s, while a domain is first discovered, lets nothing out (R-8461-CSM-13)", async (part) => {
+    await defers(`fault-${part}@${part}.fresh.test`);
     expect(await haraka.sendAndWait({ to: "b@good.test" })).toMatchObject({ what: "delivered", tls: true });
   });
 

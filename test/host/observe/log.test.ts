@@ -1,7 +1,8 @@
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EVENT_NAMES, EVENTS, type EventDescription, type EventName } from "../../../host/observe/events.ts";
-import type { FieldsOf } from "../../../host/observe/line.ts";
+import { eventLine, type FieldsOf } from "../../../host/observe/line.ts";
 import { createLog, type Log, type LogOptions } from "../../../host/observe/log.ts";
 
 interface Recorded {
@@ -20,6 +21,33 @@ function record(options: Partial<LogOptions> & { isTerminal?: boolean; stream?: 
   const log = createLog({ level: "info", format: "auto", env: {}, output, ...options });
   return { log, written, lines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
+
+describe("an error in an event", () => {
+  it("is shown as one when it comes from another realm, and nothing that is none ends the program", () => {
+    const foreign = runInNewContext("new TypeError('from elsewhere')") as Error;
+    const { log, lines } = record();
+    const fields = { where: "x", detail: "d", outcome: "o" };
+    log.event("internal-error", { ...fields, error: foreign });
+    log.event("internal-error", { ...fields, error: { toString: () => "a thrown object" } as never });
+    expect(lines()).toMatchObject([
+      { error: { name: "TypeError", message: "from elsewhere" } },
+      { error: "a thrown object" },
+    ]);
+  });
+});
+
+describe("an event for another log", () => {
+  it("comes as level, message and advice, printable and bounded", () => {
+    const fields = { domain: "example.com", detail: "\u001b[2J", outcome: "x", expiresIn: 5 };
+    expect(eventLine("refresh-failed", fields)).toMatchObject({
+      level: "warn",
+      message: expect.stringMatching(/^example\.com: refresh failed \(.*\); the held policy is honoured for 5 s more$/),
+      todo: "nothing while it recovers; else run: mta-sts query example.com",
+    });
+    expect(eventLine("refresh-failed", fields).message).toMatch(/^[\x20-\x7e]*$/);
+    expect(eventLine("daemon-stopped", { cause: "x" }).todo).toBeNull();
+  });
+});
 
 const churn = { domain: "example.com", outcome: "the held policy is honoured" };
 
