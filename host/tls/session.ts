@@ -1,4 +1,5 @@
-import type { TLSSocket } from "node:tls";
+import { X509Certificate } from "node:crypto";
+import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import type { Chain } from "../core/names.ts";
 import { dnsIdsOf } from "./certificate.ts";
 
@@ -36,12 +37,25 @@ const CHAINS: Readonly<Record<string, Chain>> = {
  * verification said. Anything not known to be good counts as bad.
  */
 export function sessionFacts(socket: TLSSocket): SessionFacts {
-  // Not getPeerCertificate: that one spells out every field, which costs more than all the rest.
-  const raw = socket.getPeerX509Certificate()?.raw;
+  // Not getPeerX509Certificate: in Node 20 each call takes the first certificate off the chain, so that the second call,
+  // whoever makes it, gets the issuer for the peer.
+  const raw = socket.getPeerCertificate().raw as Buffer | undefined;
   const tlsVersion = VERSIONS[socket.getProtocol() ?? ""] ?? 0;
   if (raw === undefined) return { tlsVersion, chain: "no-certificate", names: [] };
   return { tlsVersion, chain: chainOf(socket), names: dnsIdsOf(raw) };
 }
+
+/** The certificates the peer sent, its own first, each followed by its issuer; the last may be of the session's trust. */
+export function peerChain(socket: TLSSocket): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  // A self-signed certificate is its own issuer.
+  for (; certificate?.raw && !chain.some(isSame(certificate.raw)); certificate = certificate.issuerCertificate)
+    chain.push(new X509Certificate(certificate.raw));
+  return chain;
+}
+
+const isSame = (raw: Buffer) => (certificate: X509Certificate) => certificate.raw.equals(raw);
 
 function chainOf({ authorized, authorizationError }: TLSSocket): Chain {
   if (authorized) return "valid";

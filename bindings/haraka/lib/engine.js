@@ -124,7 +124,7 @@ class PolicyEngine {
     const facts = this.host.sessionFacts(peer)
     const anchors = this.trust.get(this.settings.domains.get(domain)?.caPem).anchors
     if (facts.chain !== 'untrusted' || anchors.length === 0) return facts
-    return { ...facts, chain: this.host.chainTo(anchors, peer.getPeerX509Certificate()) }
+    return { ...facts, chain: this.host.chainTo(anchors, this.host.peerChain(peer)) }
   }
 
   /** What a certificate lacks to be one of this host (R-8461-4.2-03, -04): an Error, or undefined. */

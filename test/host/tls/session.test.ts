@@ -5,7 +5,7 @@ import { connect, createServer, type TLSSocket, type TlsOptions } from "node:tls
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadCore } from "../../../host/core/load.ts";
 import { chainTo } from "../../../host/tls/chain.ts";
-import { type SessionFacts, sessionFacts } from "../../../host/tls/session.ts";
+import { peerChain, type SessionFacts, sessionFacts } from "../../../host/tls/session.ts";
 import { certificatesOf, pkixTrust } from "../../../host/tls/trust.ts";
 import { type Credentials, dnsNames, selfSignedLeaf, TestAuthority } from "../https/certificates.ts";
 
@@ -70,6 +70,17 @@ describe("the facts of a session", () => {
     expect(await factsOf(await selfSignedLeaf(dnsNames(HOST)))).toMatchObject({ chain: "untrusted" });
   });
 
+  it("are those of the peer however often they are asked for, and never its issuer's", async () => {
+    const credentials = await ours.leaf({ names: dnsNames(HOST) });
+    await inSession(credentials, ours.rootPem, (socket) => {
+      const first = sessionFacts(socket);
+      // The root comes from the session's own trust.
+      expect(peerChain(socket).map(({ ca }) => ca)).toEqual([false, true, true]);
+      expect(sessionFacts(socket)).toEqual(first);
+      expect(first.names).toEqual([HOST]);
+    });
+  });
+
   it("are what the core judges by", async () => {
     const core = await loadCore();
     const policy = new TextEncoder().encode(`version: STSv1\nmode: enforce\nmx: ${HOST}\nmax_age: 86400\n`);
@@ -93,7 +104,7 @@ describe("the second opinion on a chain", () => {
     inSession(credentials, other.rootPem, (socket) =>
       chainTo(
         certificatesOf(anchors).map((pem) => new X509Certificate(pem)),
-        socket.getPeerX509Certificate(),
+        peerChain(socket),
         now,
       ),
     );
@@ -126,8 +137,9 @@ describe("the second opinion on a chain", () => {
     const pair = await Promise.all([ours.leaf({ names: dnsNames(HOST) }), other.leaf({ names: dnsNames(HOST) })]);
     const [first, second] = pair.map(({ cert }) => new X509Certificate(cert));
     if (!first || !second) throw new Error("no certificates");
-    expect(chainTo([second], first)).toBe("untrusted");
-    expect(chainTo([], undefined)).toBe("no-certificate");
+    expect(chainTo([second], [first])).toBe("untrusted");
+    expect(chainTo([], [first, second])).toBe("untrusted");
+    expect(chainTo([], [])).toBe("no-certificate");
   });
 });
 
