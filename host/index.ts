@@ -42,5 +42,5 @@ export { openResilientStore, type ResilientStore, type ResilientStoreOptions } f
 export { type PolicyStore, type StoredState, StoreError, type StoreFailure } from "./store/types.ts";
 export { dnsIdsOf } from "./tls/certificate.ts";
 export { chainTo } from "./tls/chain.ts";
-export { peerChain, type SessionFacts, sessionFacts } from "./tls/session.ts";
+export { peerChain, refusedFacts, type SessionFacts, sessionFacts } from "./tls/session.ts";
 export { certificatesOf, pkixTrust, refuseUnsafeEnvironment } from "./tls/trust.ts";

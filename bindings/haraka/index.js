@@ -5,10 +5,10 @@ const { EventEmitter } = require('node:events')
 const path = require('node:path')
 
 const config = require('./lib/config')
+const { Delivery } = require('./lib/delivery')
+const { PolicyEngine } = require('./lib/engine')
 const guard = require('./lib/guard')
-const { DEADLINE, PolicyEngine } = require('./lib/engine')
 const { openMetricsPage, sumOfWorkers } = require('./lib/metrics-page')
-const { within } = require('./lib/within')
 const { version } = require('./package.json')
 
 /** Milliseconds until an engine that could not start is tried again. */
@@ -20,15 +20,16 @@ exports.register = function () {
   this.load_mta_sts_ini()
   if (!this.settings.enabled) return
 
-  const missing = guard.missingSeams(this.haraka_require('outbound'))
+  const missing = guard.missingSeams((name) => this.haraka_require(name))
   // Throwing here stops Haraka, which is the safe direction: mail stays queued.
   if (missing.length > 0) throw new Error(`mta-sts: this version of Haraka lacks ${missing.join(', ')}; not starting`)
   this.publish()
 
   this.register_hook('init_master', 'start_master')
   this.register_hook('init_child', 'start_worker')
-  // First: a message that comes back must not carry the guard of its last attempt.
+  // First: a message that comes back must not carry the guard of its last attempt, not even to a route of its own.
   this.register_hook('send_email', 'reset_guard', -100)
+  this.register_hook('get_mx', 'reset_guard', -100)
   // Last: a route that another plugin gives is not taken from MX records and is exempt.
   this.register_hook('get_mx', 'apply_policy', 100)
 }
@@ -73,9 +74,12 @@ exports.start_worker = async function (next) {
 /** Never rejects: mail waits until an engine runs. */
 exports.start_engine = async function () {
   const log = { line: (level, text) => this[`log${level}`](text) }
+  const started = this.settings
   try {
-    this.policies = await PolicyEngine.start(this.settings, { log, events: this.events, version })
-    if (cluster.isWorker) this.policies.metrics.shareWithPrimary()
+    const policies = await PolicyEngine.start(started, { log, events: this.events, version })
+    if (started !== this.settings) policies.use(this.settings) // read again in the meantime
+    if (cluster.isWorker) policies.metrics.shareWithPrimary()
+    this.policies = policies
     this.lognotice(`MTA-STS is applied, mode ${this.settings.mode}; policies are kept in ${this.settings.storePath}`)
   } catch (error) {
     this.why_no_engine = error.message
@@ -130,104 +134,9 @@ exports.reset_guard = (next, hmail) => {
 }
 
 exports.apply_policy = function (next, hmail, domain) {
-  this.decide(hmail, domain)
-    .catch((error) => this.on_fault(hmail, domain, error))
+  if (!this.settings.enabled) return next()
+  new Delivery(this, hmail, domain)
+    .answer()
     .then((answer) => next(...answer))
     .catch((error) => this.logcrit(`Haraka failed after the MX hosts of ${domain} were known: ${error.stack}`))
-}
-
-/** What get_mx answers: [] for "go on", or a return code with its argument. */
-exports.decide = async function (hmail, domain) {
-  if (!this.settings.enabled) return []
-  const held = guard.hold(hmail, (error) => this.logcrit(`mta-sts, mail to ${domain}: ${error.stack}`))
-  if (!this.policies) {
-    return this.give_up(held, domain, `the policy engine does not run (${this.why_no_engine ?? 'it is starting'})`)
-  }
-  if (isReport(hmail)) return this.exempt(held, domain)
-  const policyDomain = this.policies.policyDomain(domain)
-  if (policyDomain === null) return go(held)
-  const started = Date.now()
-  const mxs = await this.mail_exchangers(domain)
-  if (mxs === null) {
-    // Core asks again and bounces or defers by what it hears. Should it hear of hosts this time, the guard still stands.
-    held.holdWith(`MTA-STS ${domain}: the MX lookup gave no hosts at first, then some`)
-    return []
-  }
-  const decision = await this.policies.resolve(policyDomain, Math.max(1, DEADLINE - (Date.now() - started)))
-  if (decision.verdict === 'temp')
-    return this.give_up(held, policyDomain, `${decision.reason} ${decision.detail}`.trim())
-  const attempt = this.policies.attemptFor(decision)
-  if (attempt === null) return go(held)
-  return this.apply(held, hmail, attempt, mxs)
-}
-
-exports.apply = function (held, hmail, attempt, mxs) {
-  if (attempt.mode === 'enforce') {
-    if (guard.isTlsOff((name) => this.haraka_require(name))) {
-      return this.give_up(held, attempt.domain, 'enable_tls is off in outbound.ini, but the policy asks for TLS')
-    }
-    held.enforce(attempt)
-    return [OK, hmail.sort_mx(mxs)]
-  }
-  held.observe(attempt)
-  if (attempt.mode === 'report-only') this.say_report_only(attempt)
-  return []
-}
-
-/** The MX hosts of a domain as core would find them; null when there is none, or the lookup failed (R-7505-3-01). */
-exports.mail_exchangers = async function (domain) {
-  const { net_utils } = this.haraka_require('outbound')
-  try {
-    const mxs = await within(net_utils.get_mx(domain), DEADLINE / 2)
-    return mxs?.some(({ exchange }) => exchange) ? mxs : null
-  } catch (error) {
-    this.logdebug(`MX lookup of ${domain}: ${error.message}`)
-    return null
-  }
-}
-
-/** The policy is not known: the message waits, unless policies are only observed. */
-exports.give_up = function (held, domain, why) {
-  const { mode } = config.modeFor(this.settings, domain)
-  if (mode === 'report-only') {
-    this.policies?.outcomes.failOpen('report-only', `report-only: mail to ${domain} is not held back: ${why}`)
-    return go(held)
-  }
-  const refusal = `MTA-STS ${domain}: ${why}; the message stays queued`
-  this.logwarn(refusal)
-  held.refuse(refusal)
-  return [DENYSOFT, refusal]
-}
-
-/** Reports on failures must not fail with what they report (RFC 8460 section 3). */
-exports.exempt = function (held, domain) {
-  this.policies.outcomes.failOpen('tlsrpt-report', `a TLS report to ${domain} is delivered whatever its policy says`)
-  return go(held)
-}
-
-exports.say_report_only = function ({ domain, decision }) {
-  const { override } = config.modeFor(this.settings, domain)
-  const why = override === null ? '[main] mode' : `[domain.${domain}], ${override.reason}`
-  const text = `report-only (${why}): the enforce policy ${decision.policy.id} of ${domain} is observed, not enforced`
-  this.policies.outcomes.failOpen('report-only', text)
-}
-
-/** A fault of ours: the message waits, under a guard. */
-exports.on_fault = function (hmail, domain, error) {
-  this.logcrit(`mta-sts failed on mail to ${domain}, it is deferred: ${error.stack}`)
-  if (this.settings.mode === 'report-only') {
-    guard.release(hmail)
-    return []
-  }
-  return [DENYSOFT, 'mta-sts: internal error']
-}
-
-function go(held) {
-  held.release()
-  return []
-}
-
-/** The mark that whoever queues a TLS report puts on it: README.md, "TLS reports". */
-function isReport(hmail) {
-  return hmail.todo.notes?.mta_sts?.exempt === 'tlsrpt-report'
 }

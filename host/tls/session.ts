@@ -39,7 +39,7 @@ const CHAINS: Readonly<Record<string, Chain>> = {
 export function sessionFacts(socket: TLSSocket): SessionFacts {
   // Not getPeerX509Certificate: in Node 20 each call takes the first certificate off the chain, so that the second call,
   // whoever makes it, gets the issuer for the peer.
-  const raw = socket.getPeerCertificate().raw as Buffer | undefined;
+  const raw = (socket.getPeerCertificate() as { raw?: Buffer } | null)?.raw;
   const tlsVersion = VERSIONS[socket.getProtocol() ?? ""] ?? 0;
   if (raw === undefined) return { tlsVersion, chain: "no-certificate", names: [] };
   return { tlsVersion, chain: chainOf(socket), names: dnsIdsOf(raw) };
@@ -56,6 +56,14 @@ export function peerChain(socket: TLSSocket): X509Certificate[] {
 }
 
 const isSame = (raw: Buffer) => (certificate: X509Certificate) => certificate.raw.equals(raw);
+
+/**
+ * The facts of a session that Node itself ended because of the certificate (`rejectUnauthorized`): of such a session
+ * nothing is left but the reason, `authorizationError`. TLS was fine, or it would not have come to that.
+ */
+export function refusedFacts(reason: unknown): SessionFacts {
+  return { tlsVersion: 0x0303, chain: CHAINS[String(reason)] ?? "invalid", names: [] };
+}
 
 function chainOf({ authorized, authorizationError }: TLSSocket): Chain {
   if (authorized) return "valid";

@@ -13,7 +13,8 @@ function requireFreshBuild(): void {
     for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })) {
       const file = join(entry.parentPath, entry.name);
       const compiled = file.replace(ROOT, join(ROOT, "dist/")).replace(/\.ts$/, ".js");
-      if (!entry.isFile() || !file.endsWith(".ts") || file.endsWith(".d.ts")) continue;
+      if (!entry.isFile() || !file.endsWith(".ts") || file.includes("/node_modules/")) continue;
+      if (file.endsWith(".d.ts")) continue;
       if ((statSync(compiled, { throwIfNoEntry: false })?.mtimeMs ?? 0) < statSync(file).mtimeMs)
         throw new Error(`${file} is newer than ${built === 0 ? "nothing" : "dist/"}; build first (npm run build)`);
     }

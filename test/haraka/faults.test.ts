@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { DomainSpec, PolicySpec } from "../lab/domain-spec.ts";
 import type { HarakaInstance } from "./haraka-instance.ts";
@@ -123,8 +122,40 @@ describe.skipIf(reason)(reason === undefined ? title : `${title} [${reason}]`, (
     expect(Date.now() - sent).toBeLessThan(29_000);
   });
 
-  it("a store that cannot be opened keeps all mail in the queue, and Haraka serves on", async () => {
+  it("a hook that Haraka would give up on sooner is answered sooner (AMB-09)", async () => {
     await haraka.stop();
+    const hurried = site.haraka({
+      release: current,
+      modules: inject("harakaModules"),
+      config: { "mta-sts.timeout": "4" },
+    });
+    await hurried.start();
+    const { reason: why } = await hurried.sendAndWait({ to: "b@silent.test" });
+    expect(why).toMatch(/discovery-pending/);
+    expect(hurried.log).not.toMatch(/timed out on hook/);
+    await hurried.stop();
+  });
+
+  it("under mode=report-only defers where one domain is enforced, and nowhere else", async () => {
+    const config = {
+      "mta-sts.ini": site.mtaStsIni({ main: { mode: "report-only" }, "domain.bad.test": { mode: "enforce" } }),
+    };
+    const env = { LAB_FAULTS: "1" };
+    const observing = site.haraka({ release: current, modules: inject("harakaModules"), config, env });
+    await observing.start();
+    for (const part of ["attemptFor", "core.plan"])
+      expect(await observing.sendAndWait({ to: `fault-${part}@bad.test` })).toMatchObject({
+        what: "deferred",
+        reason: expect.stringMatching(/internal error/),
+      });
+    expect(await observing.sendAndWait({ to: "fault-attemptFor@good.test" })).toMatchObject({ what: "delivered" });
+    await observing.waitForLog(
+      /\[WARN\] .*report-only \(\[main\] mode\): mail to good\.test is not held back although internal error/,
+    );
+    await observing.stop();
+  });
+
+  it("a store that cannot be opened keeps all mail in the queue, and Haraka serves on", async () => {
     const broken = site.haraka({ release: current, modules: inject("harakaModules") });
     mkdirSync(broken.storePath, { recursive: true });
     await broken.start();
@@ -135,16 +166,9 @@ describe.skipIf(reason)(reason === undefined ? title : `${title} [${reason}]`, (
     await broken.stop();
   });
 
-  it("a CA file without a certificate keeps all mail in the queue", async () => {
-    const config = {
-      "mta-sts.ini": site.mtaStsIni({ mx: { ca_file: join(site.directory, "..", "..", "etc/hostname") } }),
-    };
+  it("a CA file without a certificate stops the start", async () => {
+    const config = { "mta-sts.ini": site.mtaStsIni({ mx: { ca_file: "/etc/hostname" } }) };
     const broken = site.haraka({ release: current, modules: inject("harakaModules"), config });
-    await broken.start();
-    expect(await broken.sendAndWait({ to: "b@good.test" })).toMatchObject({
-      what: "deferred",
-      reason: expect.stringMatching(/the CA file holds no PEM certificate/),
-    });
-    await broken.stop();
+    await expect(broken.start()).rejects.toThrow(/\[mx\] ca_file: \/etc\/hostname holds no PEM certificate/);
   });
 });

@@ -1,7 +1,8 @@
-import { copyFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import type { DomainSpec, PolicySpec } from "../lab/domain-spec.ts";
+import { dnsNames, selfSignedLeaf } from "../host/https/certificates.ts";
+import type { DomainSpec, MxEntry, PolicySpec } from "../lab/domain-spec.ts";
 import type { HarakaInstance } from "./haraka-instance.ts";
 import { HarakaSite } from "./haraka-site.ts";
 import { current, whyNoHaraka } from "./release.ts";
@@ -19,6 +20,12 @@ const one = (
   mx: [{ exchange: `mx.${domain}`, certificate }],
 });
 
+const nobody = (exchange: string): MxEntry => ({ exchange, server: false });
+const says = (domain: string, replies: NonNullable<MxEntry["replies"]>): DomainSpec => ({
+  policy: testing(`mx.${domain}`),
+  mx: [{ exchange: `mx.${domain}`, replies }],
+});
+
 const domains: Readonly<Record<string, DomainSpec>> = {
   "good.test": one("good.test", "good"),
   "expired.test": one("expired.test", "expired"),
@@ -29,6 +36,18 @@ const domains: Readonly<Record<string, DomainSpec>> = {
   "t-unlisted.test": { policy: testing("other.test"), mx: ["mx.t-unlisted.test"] },
   "t-reset.test": { policy: testing("mx.t-reset.test"), mx: [{ exchange: "mx.t-reset.test", starttls: "reset" }] },
   "t-clear.test": { policy: testing("mx.t-clear.test"), mx: [{ exchange: "mx.t-clear.test", starttls: "stripped" }] },
+  "t-greeting.test": says("t-greeting.test", { greeting: "554 5.3.2 no" }),
+  "t-busy.test": says("t-busy.test", { greeting: "421 4.3.2 busy" }),
+  "t-refused.test": says("t-refused.test", { starttls: "454 4.7.0 later" }),
+  "t-forced.test": one("t-forced.test", "expired", testing),
+  "odd.test": {
+    policy: enforce("mx.odd.test"),
+    mx: [{ exchange: ["mx/success", "evil", "test"], server: false }],
+  },
+  "many.test": {
+    policy: enforce("mx.many.test"),
+    mx: ["mx0.elsewhere.test", ...Array.from({ length: 39 }, (_, i) => nobody(`mx${i + 1}.elsewhere.test`))],
+  },
   "private.test": one("private.test", "good"),
   "nopolicy.test": { mx: ["mx.nopolicy.test"] },
 };
@@ -65,7 +84,8 @@ const body: Record<string, () => void> = {
     let haraka: HarakaInstance;
     beforeAll(async () => {
       haraka = await start({ metrics: { listen: `127.0.0.1:${METRICS_PORT}` } });
-      for (const domain of Object.keys(domains).filter((name) => name !== "private.test")) await to(haraka, domain);
+      const left = ["private.test", "odd.test", "many.test", "t-forced.test"];
+      for (const domain of Object.keys(domains).filter((name) => !left.includes(name))) await to(haraka, domain);
     });
     afterAll(() => haraka?.stop());
 
@@ -77,6 +97,9 @@ const body: Record<string, () => void> = {
       ["t-unlisted.test", { mode: "testing", success: false, resultType: "validation-failure", why: "not-in-policy" }],
       ["t-reset.test", { mode: "testing", success: false, resultType: "validation-failure", why: "handshake-failed" }],
       ["t-clear.test", { mode: "testing", success: false, resultType: "starttls-not-supported", tlsVersion: null }],
+      ["t-greeting.test", { mode: "testing", success: false, resultType: "starttls-not-supported" }],
+      ["t-refused.test", { mode: "testing", success: false, why: "starttls-refused" }],
+      ["t-busy.test", { mode: "testing", success: false, resultType: null, why: "not-connected" }],
     ])("%s is told to who listens (R-8461-4.2-10, R-8461-5-04)", (domain, expected) => {
       const outcomes = haraka.outcomes(domain);
       expect(outcomes).toHaveLength(1);
@@ -106,6 +129,58 @@ const body: Record<string, () => void> = {
       expect(text).toMatch(/^mta_sts_deferrals_total 3$/m);
       expect(text).not.toContain("expired.test");
       expect(await page("/healthz")).toMatch(/"status":"ok"/);
+    });
+  },
+
+  "what DNS and MX hosts say": () => {
+    let haraka: HarakaInstance;
+    beforeAll(async () => {
+      haraka = await start();
+    });
+    afterAll(() => haraka?.stop());
+
+    it("puts no field into a line of the log", async () => {
+      await site.world.setDns(["mx/success", "evil", "test"], "A", ["127.25.9.9"]);
+      const { what, reason: why } = await to(haraka, "odd.test");
+      expect([what, why]).toEqual(["deferred", expect.stringMatching(/"mx\/success\.evil\.test": validation-failure/)]);
+      const line = await haraka.waitForLog(/outcome domain=odd\.test/);
+      expect(line).toMatch(/ mx="mx\/success\.evil\.test" policy=sts id=1 mode=enforce result=validation-failure /);
+    });
+
+    it("does not make a reason or the log as long as it likes", async () => {
+      const address = (await site.world.endpoints()).mx["mx0.elsewhere.test"]?.address ?? "";
+      for (let i = 1; i < 40; i++) await site.world.setDns(`mx${i}.elsewhere.test`, "A", [address]);
+      const { reason: why = "" } = await to(haraka, "many.test");
+      expect(why).toMatch(/not-in-policy; and 35 more$/);
+      expect(why.length).toBeLessThan(600);
+      expect(haraka.log.match(/outcome domain=many\.test/g)).toHaveLength(20);
+    });
+  },
+
+  "a session of Haraka's own under testing": () => {
+    it("that force_tls_hosts ends is told with its reason, and harms nothing (R-8461-4.2-10)", async () => {
+      const tls = { redis: { disable_for_failed_hosts: false }, outbound: { "force_tls_hosts[]": "t-forced.test" } };
+      const config = { "mta-sts.ini": site.mtaStsIni(), "tls.ini": tls };
+      const haraka = site.haraka({ release: current, modules: inject("harakaModules"), config });
+      await haraka.start();
+      expect(await to(haraka, "t-forced.test")).toMatchObject({ what: "deferred", reason: "Tried all MXs" });
+      expect(haraka.outcomes("t-forced.test")).toMatchObject([{ resultType: "certificate-expired", tlsVersion: null }]);
+      expect(haraka.log).not.toMatch(/\[CRIT\] \[-\] \[mta-sts\]/);
+      await haraka.stop();
+    });
+
+    it("is held against the roots of [mx], not against those Haraka trusts beside (R-8461-4.2-02)", async () => {
+      const { cert } = await selfSignedLeaf(dnsNames("a root that signed nothing here"));
+      const other = join(site.directory, "other-ca.pem");
+      writeFileSync(other, cert);
+      const config = { "mta-sts.ini": site.mtaStsIni({ mx: { ca_file: other } }) };
+      const env = { NODE_EXTRA_CA_CERTS: site.caFile };
+      const haraka = site.haraka({ release: current, modules: inject("harakaModules"), config, env });
+      await haraka.start();
+      expect(await to(haraka, "t-good.test")).toMatchObject({ what: "delivered" });
+      expect(haraka.outcomes("t-good.test")).toMatchObject([{ resultType: "certificate-not-trusted" }]);
+      expect(await to(haraka, "good.test")).toMatchObject({ what: "deferred" });
+      await haraka.stop();
     });
   },
 

@@ -1,12 +1,19 @@
 'use strict'
 
+/** MX hosts that are named in a reason, and passed-over ones that are recorded one by one; the rest are counted. */
+const NAMED = 5
+const RECORDED = 20
+const LONGEST_REASON = 500
+
+const NO_TLS = { tlsVersion: 0, chain: 'no-certificate', names: [] }
+
 /**
  * One attempt at a message for a domain with a policy: what the policy says of each MX host, and what is recorded of
  * each session with one. Decides by the decision core alone and knows nothing of Haraka.
  */
 class Attempt {
   /**
-   * @param engine of engine.js: { core, identity, trustFor, recheck, record }
+   * @param engine a PolicyEngine
    * @param decision the engine's, verdict "policy"
    * @param {'enforce'|'testing'|'report-only'} mode how the policy is applied; only "enforce" changes deliveries
    */
@@ -16,15 +23,20 @@ class Attempt {
     this.mode = mode
     this.entries = new Map()
     this.failures = new Map()
-    this.unreached = new Set()
+    this.unreached = new Map()
+    this.rechecked = false
   }
 
   get domain() {
     return this.decision.domain
   }
 
-  /** The plan entry of an MX host (R-8461-4-02). Throws only when the core itself fails. */
-  entryFor(host) {
+  /** May this MX host be tried (R-8461-4-02)? Throws only when the core itself fails. */
+  permits(host) {
+    return this.#entry(host).action === 'pkix'
+  }
+
+  #entry(host) {
     let entry = this.entries.get(host)
     if (entry === undefined) {
       const { lines, leniencies } = this.decision.policy
@@ -59,38 +71,62 @@ class Attempt {
    * Judges one session and records it.
    *
    * @param {string} host MX host name
-   * @param session { session, peer?: the TLSSocket after its handshake, detail?, address? }
+   * @param session { session, peer?: the TLSSocket after its handshake, refusal?: why Node itself ended it, detail?,
+   * address? }
    * @returns {boolean} may mail go over this session as far as the policy is concerned?
    */
-  judge(host, { session, peer, detail = '', address = null }) {
-    const entry = this.entryFor(host)
-    const facts = peer ? this.#factsOf(peer) : NO_TLS
+  judge(host, { session, peer, refusal, detail = '', address = null }) {
+    const entry = this.#entry(host)
+    const facts = peer || refusal ? this.#facts(peer, refusal) : NO_TLS
     const judged = this.engine.core.judge({ entry, session, ...facts, last: false })
-    if (!judged.compliant) this.failures.set(host, describe(judged, detail))
+    if (judged.why === 'not-connected') this.unreachable(host, detail)
+    else if (!judged.compliant) this.failures.set(host, describe(judged, detail))
     this.#record(host, judged, { address, detail, tlsVersion: peer?.getProtocol() ?? null })
     return judged.compliant && judged.verdict === 'deliver'
   }
 
-  /** An MX host that the policy does not permit was passed over: no connection was made. */
-  passOver(host) {
-    if (!this.failures.has(host)) this.judge(host, { session: 'not-connected' })
+  #facts(peer, refusal) {
+    if (refusal) return this.engine.refusedFacts(refusal)
+    return this.mode === 'enforce' ? this.engine.sessionFacts(peer) : this.engine.watchedFacts(this.domain, peer)
   }
 
-  /** No connection to any address of it: no failure of the policy, but part of the reason. */
-  unreachable(host) {
-    this.unreached.add(host)
+  /** An MX host that the policy does not permit was passed over: no connection was made. */
+  passOver(host) {
+    if (this.failures.has(host)) return
+    if (this.failures.size < RECORDED) this.judge(host, { session: 'not-connected' })
+    else this.failures.set(host, 'not-in-policy')
+  }
+
+  /** No session with it could begin: no failure of the policy, but part of the reason. */
+  unreachable(host, why) {
+    this.unreached.set(host, why)
+  }
+
+  /** Did any MX host fail the policy? */
+  get failed() {
+    return this.failures.size > 0
   }
 
   /** Why no MX host is left, for the log, the deferred hook and the DSN (R-BIND-ALL-03). */
   get reason() {
     const { id } = this.decision.policy
-    const unreached = [...this.unreached].filter((host) => !this.failures.has(host))
-    const hosts = [...this.failures, ...unreached.map((host) => [host, 'no connection'])].map((pair) => pair.join(': '))
-    return `MTA-STS enforce ${this.domain} (id ${id}): ${hosts.join('; ')}`
+    const unreached = [...this.unreached].filter(([host]) => !this.failures.has(host))
+    const all = [...this.failures, ...unreached].map(([host, why]) => `${this.engine.shownHost(host)}: ${why}`)
+    const more = all.length > NAMED ? `; and ${all.length - NAMED} more` : ''
+    const named = all.slice(0, NAMED).join('; ').slice(0, LONGEST_REASON)
+    return `MTA-STS enforce ${this.domain} (id ${id}): ${named}${more}`
   }
 
-  #factsOf(peer) {
-    return this.mode === 'enforce' ? this.engine.sessionFacts(peer) : this.engine.watchedFacts(this.domain, peer)
+  /** The attempt that a newer policy calls for, once; null when there is none, or when DNS was asked a moment ago. */
+  async recheck() {
+    if (this.rechecked) return null
+    const newer = await this.engine.recheck(this)
+    if (newer !== null) newer.rechecked = true
+    return newer
+  }
+
+  deferred() {
+    this.engine.deferred(this)
   }
 
   #record(host, { resultType, compliant, why }, seen) {
@@ -107,8 +143,6 @@ class Attempt {
     })
   }
 }
-
-const NO_TLS = { tlsVersion: 0, chain: 'no-certificate', names: [] }
 
 /** "certificate-expired", "validation-failure: not-in-policy (...)": the RFC 8460 word, then ours where it says more. */
 function describe({ resultType, why }, detail) {

@@ -1,7 +1,9 @@
 'use strict'
 
+const { X509Certificate } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
+const { domainToASCII } = require('node:url')
 
 const MODES = ['enforce', 'report-only']
 const ON_DISCOVERY_FAILURE = ['defer-briefly', 'deliver', 'defer']
@@ -33,12 +35,12 @@ exports.ConfigFault = ConfigFault
  */
 exports.read = (ini, root) => {
   const faults = []
-  const file = (section, key) => readFile(ini[section]?.[key], root, `[${section}] ${key}`, faults)
+  const file = (section, key) => readCaFile(ini[section]?.[key], root, `[${section}] ${key}`, faults)
   checkKeys(ini, faults)
   const settings = {
     enabled: ini.main.enabled,
     mode: oneOf(MODES, ini.main.mode || 'enforce', '[main] mode', faults),
-    storePath: path.resolve(root, ini.store?.path || 'mta-sts/policies.db'),
+    storePath: path.resolve(root, String(ini.store?.path || 'mta-sts/policies.db')),
     dnsServers: list(ini.dns?.servers),
     httpsCaPem: file('https', 'ca_file'),
     allowPrivateAddresses: ini.https?.allow_private_addresses === true,
@@ -74,10 +76,17 @@ const list = (value) =>
     .split(/[\s,]+/)
     .filter(Boolean)
 
-function readFile(name, root, where, faults) {
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+/** The text of a file of CA certificates. */
+function readCaFile(name, root, where, faults) {
   if (!name) return undefined
   try {
-    return fs.readFileSync(path.resolve(root, String(name)), 'utf8')
+    const pem = fs.readFileSync(path.resolve(root, String(name)), 'utf8')
+    const blocks = pem.match(PEM_CERTIFICATE) ?? []
+    if (blocks.length === 0) throw new Error(`${name} holds no PEM certificate`)
+    for (const block of blocks) new X509Certificate(block)
+    return pem
   } catch (error) {
     faults.push(`${where}: ${error.message}`)
     return undefined
@@ -96,10 +105,13 @@ function readListen(value, faults) {
 function readDomains(ini, root, faults) {
   const domains = new Map()
   for (const [section, values] of Object.entries(ini)) {
-    const domain = DOMAIN_SECTION.exec(section)?.[1].toLowerCase()
-    if (domain === undefined) continue
+    const [, written] = DOMAIN_SECTION.exec(section) ?? []
+    if (written === undefined) continue
+    const domain = domainToASCII(written.replace(/\.$/, ''))
     const where = `[${section}]`
-    const caPem = readFile(values.ca_file, root, `${where} ca_file`, faults)
+    if (domain === '') faults.push(`${where}: "${written}" is no domain`)
+    else if (domains.has(domain)) faults.push(`${where}: there is another section for ${domain}`)
+    const caPem = readCaFile(values.ca_file, root, `${where} ca_file`, faults)
     domains.set(domain, { caPem, ...readOverride(values, where, faults) })
   }
   return domains
@@ -112,7 +124,10 @@ function readOverride({ mode, until, reason }, where, faults) {
     return { mode: null }
   }
   oneOf(MODES, mode, `${where} mode`, faults)
-  if (mode === 'enforce') return { mode, until: null, reason: reason ?? '' }
+  if (mode === 'enforce') {
+    if (until !== undefined) faults.push(`${where} until: enforce has no end`)
+    return { mode, until: null, reason: reason ?? '' }
+  }
   const end = lastMoment(until)
   if (end === null) faults.push(`${where} until: expected a day such as 2026-12-31, found "${until ?? 'nothing'}"`)
   if (!reason) faults.push(`${where} reason: say why mail to this domain may go out unprotected`)
@@ -138,8 +153,10 @@ exports.modeFor = (settings, domain, now = Date.now()) => {
 exports.expired = (settings, now = Date.now()) =>
   [...settings.domains].filter(([, { until }]) => until && now >= until).map(([domain]) => domain)
 
-/** Names of settings that only a restart can change. */
-exports.needRestart = (before, after) =>
-  ['storePath', 'dnsServers', 'httpsCaPem', 'allowPrivateAddresses', 'onDiscoveryFailure', 'metricsListen'].filter(
+/** Names of settings that only a restart can change. Off is at once; on needs the hooks of a start. */
+exports.needRestart = (before, after) => [
+  ...(after.enabled && !before.enabled ? ['enabled'] : []),
+  ...['storePath', 'dnsServers', 'httpsCaPem', 'allowPrivateAddresses', 'onDiscoveryFailure', 'metricsListen'].filter(
     (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
-  )
+  ),
+]

@@ -6,9 +6,8 @@ const { Attempt } = require('./attempt')
 const { modeFor } = require('./config')
 const { Outcomes } = require('./outcomes')
 
-/** Milliseconds a message may wait for a policy; below the 30 s after which Haraka gives up on a hook. */
-const DEADLINE = 25_000
-exports.DEADLINE = DEADLINE
+/** Milliseconds a message waits for the look at a newer policy before it is deferred. */
+const RECHECK_DEADLINE = 25_000
 
 /** Policies held in memory at most; all others are read from the store again. */
 const MAX_DOMAINS = 50_000
@@ -34,7 +33,7 @@ class PolicyEngine {
       await policies.#open(settings)
       return policies
     } catch (error) {
-      await policies.close()
+      await policies.close().catch(() => {}) // the first fault is the one to tell
       throw error
     }
   }
@@ -43,7 +42,7 @@ class PolicyEngine {
     this.host = host
     this.log = log
     this.metrics = host.createMetrics({ version })
-    this.outcomes = new Outcomes(log, this.metrics, events)
+    this.outcomes = new Outcomes(log, this.metrics, events, (host) => this.shownHost(host))
     this.use(settings)
   }
 
@@ -68,6 +67,13 @@ class PolicyEngine {
       maxDomains: MAX_DOMAINS,
       observer: host.observeEngine(told, this.metrics),
     })
+    this.metrics.beforeScrape(() => this.#measure())
+  }
+
+  #measure() {
+    this.metrics.set('store_persisting', {}, this.store.status().persisting ? 1 : 0)
+    this.metrics.set('cache_memory_domains', {}, this.engine.domainsInMemory)
+    this.metrics.set('flights', {}, this.engine.flights)
   }
 
   #onStoreEvent(tell) {
@@ -122,9 +128,27 @@ class PolicyEngine {
   /** The facts of a session of core's, whose chain Node verified against its own roots, held against ours. */
   watchedFacts(domain, peer) {
     const facts = this.host.sessionFacts(peer)
-    const anchors = this.trust.get(this.settings.domains.get(domain)?.caPem).anchors
-    if (facts.chain !== 'untrusted' || anchors.length === 0) return facts
-    return { ...facts, chain: this.host.chainTo(anchors, this.host.peerChain(peer)) }
+    const { anchors } = this.trust.get(this.settings.domains.get(domain)?.caPem)
+    // [mx] ca_file stands in place of Node's roots, that of a domain beside them.
+    const mayDiffer =
+      facts.chain === 'untrusted' ? anchors.length > 0 : facts.chain === 'valid' && this.settings.mxCaPem
+    return mayDiffer ? { ...facts, chain: this.host.chainTo(anchors, this.host.peerChain(peer)) } : facts
+  }
+
+  /** The facts of a session of core's that Node ended because of the certificate. */
+  refusedFacts(reason) {
+    return this.host.refusedFacts(reason)
+  }
+
+  /** A name of DNS for a log line or a DSN: one word, whatever it holds. */
+  shownHost(host) {
+    return /^[a-z0-9._-]+$/.test(host) ? host : JSON.stringify(this.host.printable(host))
+  }
+
+  /** Does the domain have MX records? Null when that cannot be found out. */
+  async hasMxRecords(domain) {
+    const { kind } = await this.dns.mx(domain)
+    return kind === 'failed' ? null : kind === 'records'
   }
 
   /** What a certificate lacks to be one of this host (R-8461-4.2-03, -04): an Error, or undefined. */
@@ -138,8 +162,8 @@ class PolicyEngine {
     return this.host.canonicalDomain(domain)
   }
 
-  /** @returns the engine's decision; never rejects for anything the network does */
-  resolve(domain, deadline = DEADLINE) {
+  /** @returns the engine's decision; never rejects for anything the network does. `deadline`: milliseconds */
+  resolve(domain, deadline) {
     return this.engine.resolve(domain, { deadline })
   }
 
@@ -155,10 +179,9 @@ class PolicyEngine {
    * No MX host met the policy: is there a newer one (R-8461-5.1-05)?
    * @returns null when nothing has changed, an Attempt under the new policy, or { mode: 'none' } when there is none now
    */
-  async recheck(attempt) {
-    const { decision } = attempt
+  async recheck({ decision }) {
     if (!decision.recheck) return null
-    const now = await this.engine.recheck(decision.domain, { deadline: DEADLINE })
+    const now = await this.engine.recheck(decision.domain, { deadline: RECHECK_DEADLINE })
     if (now.verdict === 'temp' || isSamePolicy(now.policy, decision.policy)) return null
     return this.attemptFor(now) ?? { mode: 'none' }
   }

@@ -1,15 +1,17 @@
 'use strict'
 
 /**
- * The opening of an SMTP session: greeting, EHLO, STARTTLS. Nobody has authenticated the peer yet, so nothing it says
- * here may decide more than that this one MX host is of no use (R-8461-4.2-09, R-8461-5.1-04).
+ * The opening of an SMTP session: greeting, EHLO, STARTTLS, handshake. Nobody has authenticated the peer yet, so nothing
+ * it says here may decide more than that this one MX host is of no use (R-8461-4.2-09, R-8461-5.1-04).
  */
 
 // Enough for any EHLO reply; a peer that sends more has nothing to say.
 const MAX_OCTETS = 64 * 1024
-const FALLBACK_PATIENCE = 30_000
 
-/** Why an opening failed. `session` is what core.judge is told of it. */
+/**
+ * Why an opening failed. `session` is what core.judge is told of it: "not-connected" when there was no SMTP session to
+ * begin with (a busy host, a cut line), which is no failure of TLS.
+ */
 class OpeningError extends Error {
   constructor(session, detail) {
     super(detail)
@@ -22,20 +24,21 @@ exports.OpeningError = OpeningError
 /**
  * Leads a session up to the point where TLS can begin. The socket is left without any listener of ours.
  *
- * @param socket Haraka's client socket, connected, nothing read from it yet
+ * @param socket connected, nothing read from it yet
  * @param {string} helo the name to send in EHLO
- * @returns {Promise<string>} the greeting, without its line end
- * @throws {OpeningError} session "no-starttls", "starttls-refused" or "handshake-failed"
+ * @param {number} patience milliseconds for each reply
+ * @returns {Promise<string>} the last line of the greeting, without its end
+ * @throws {OpeningError} session "not-connected", "no-starttls", "starttls-refused" or "handshake-failed"
  */
-exports.untilStarttls = async (socket, helo) => {
-  const peer = new Peer(socket)
+exports.untilStarttls = async (socket, helo, patience) => {
+  const peer = new Peer(socket, patience)
   try {
-    const greeting = await peer.reply('no-starttls', 'the greeting')
-    expect('220', greeting, 'no-starttls', 'greeting')
-    const ehlo = await peer.ask(`EHLO ${helo}`, 'no-starttls')
-    expect('250', ehlo, 'no-starttls', 'EHLO')
+    const greeting = await peer.reply('not-connected', 'greeting')
+    expect('220', greeting, 'greeting', beforeStarttls)
+    const ehlo = await peer.ask(`EHLO ${helo}`, 'not-connected')
+    expect('250', ehlo, 'EHLO', beforeStarttls)
     if (!ehlo.some(offersStarttls)) throw new OpeningError('no-starttls', 'STARTTLS is not offered')
-    expect('220', await peer.ask('STARTTLS', 'starttls-refused'), 'starttls-refused', 'STARTTLS')
+    expect('220', await peer.ask('STARTTLS', 'starttls-refused'), 'STARTTLS', () => 'starttls-refused')
     // Nothing said in the clear may outlive the clear (R-3207-4.2-01).
     if (peer.unread !== '') throw new OpeningError('handshake-failed', 'plaintext after the reply to STARTTLS')
     return greeting.at(-1)
@@ -46,32 +49,34 @@ exports.untilStarttls = async (socket, helo) => {
 
 const offersStarttls = (line) => /^250[ -]STARTTLS[ \t]*$/i.test(line)
 
-function expect(code, reply, session, command) {
+/** A refusal for good is a host that will not do TLS, or somebody who wants it to look so; any other may pass. */
+const beforeStarttls = (line) => (line.startsWith('5') ? 'no-starttls' : 'not-connected')
+
+function expect(code, reply, command, sessionFor) {
   const last = reply.at(-1)
-  if (!last.startsWith(code)) throw new OpeningError(session, `${command} was answered "${shown(last)}"`)
+  if (!last.startsWith(code)) throw new OpeningError(sessionFor(last), `${command} was answered "${shown(last)}"`)
 }
 
-/** Replies of the peer, one at a time, each within the patience of the socket. */
+/** Replies of the peer, one at a time. */
 class Peer {
-  constructor(socket) {
+  constructor(socket, patience) {
     this.socket = socket
+    this.patience = patience
     this.unread = ''
     this.received = 0
     this.gone = null
     this.waiting = null
     this.listeners = {
       data: (data) => this.#take(data),
-      error: (error) => this.#leave(error.code || error.message || String(error)),
-      close: () => this.#leave('the connection was closed'),
-      end: () => this.#leave('the connection was closed'),
+      error: (error) => this.#end(error.code || error.message || String(error)),
+      close: () => this.#end('the connection was closed'),
+      end: () => this.#end('the connection was closed'),
     }
-    for (const event of ['error', 'timeout', 'close', 'end']) socket.removeAllListeners(event)
     for (const [event, listener] of Object.entries(this.listeners)) socket.on(event, listener)
   }
 
   /** The lines of the next reply, without their ends. */
   async reply(session, what) {
-    const patience = this.socket._timeout || FALLBACK_PATIENCE
     const lines = []
     let timer
     const whole = new Promise((resolve, reject) => {
@@ -85,7 +90,7 @@ class Peer {
         }
         if (this.gone !== null) fail(this.gone)
       }
-      timer = setTimeout(() => fail(`no answer within ${patience / 1000} s`), patience)
+      timer = setTimeout(() => fail(`no answer within ${this.patience / 1000} s`), this.patience)
       this.waiting()
     })
     return whole.finally(() => {
@@ -114,11 +119,11 @@ class Peer {
   #take(data) {
     this.unread += data.toString('latin1')
     this.received += data.length
-    if (this.received > MAX_OCTETS) return this.#leave(`more than ${MAX_OCTETS} octets before TLS`)
+    if (this.received > MAX_OCTETS) return this.#end(`more than ${MAX_OCTETS} octets before TLS`)
     this.waiting?.()
   }
 
-  #leave(why) {
+  #end(why) {
     this.gone ??= why
     this.waiting?.()
   }
@@ -131,24 +136,24 @@ const shown = (line) => line.replace(/[^\x20-\x7e]/g, '?').slice(0, 100)
  * The TLS handshake. Nothing is decided here: an unproven peer is a finished handshake, too.
  *
  * @param socket as untilStarttls left it
- * @param options for tls.connect
- * @returns {Promise<{cert, cipher}>} as Haraka's upgrade() reports them
+ * @param {(secured: Function) => void} upgrade begins TLS and calls back when the handshake is over
+ * @param {number} patience milliseconds
+ * @returns {Promise<unknown[]>} what `secured` was called with
  * @throws {OpeningError} session "handshake-failed"
  */
-exports.handshake = (socket, options) => {
-  const patience = socket._timeout || FALLBACK_PATIENCE
-  let end
+exports.handshake = (socket, upgrade, patience) => {
+  let leave
   const over = new Promise((resolve, reject) => {
     const fail = (why) => reject(new OpeningError('handshake-failed', `TLS handshake: ${why}`))
     const onError = (error) => fail(error.code || error.message || String(error))
     const onEnd = () => fail('the connection was closed')
     const timer = setTimeout(() => fail(`no answer within ${patience / 1000} s`), patience)
     socket.on('error', onError).on('close', onEnd).on('end', onEnd)
-    end = () => {
+    leave = () => {
       clearTimeout(timer)
       socket.removeListener('error', onError).removeListener('close', onEnd).removeListener('end', onEnd)
     }
-    socket.upgrade(options, (_authorized, _error, cert, cipher) => resolve({ cert, cipher }))
+    upgrade((...result) => resolve(result))
   })
-  return over.finally(end)
+  return over.finally(leave)
 }

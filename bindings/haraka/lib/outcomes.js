@@ -6,25 +6,39 @@ class Outcomes {
    * @param log { line(level, text) }
    * @param metrics of mta-sts-engine
    * @param {import('node:events').EventEmitter} events
+   * @param {(host: string) => string} shownHost a name of DNS made safe to log
    */
-  constructor(log, metrics, events) {
+  constructor(log, metrics, events, shownHost) {
     this.log = log
     this.metrics = metrics
     this.events = events
+    this.shownHost = shownHost
   }
 
   /** `outcome` is documented in README.md, "Outcomes". */
   record(outcome) {
-    const result = outcome.success ? 'success' : (outcome.resultType ?? 'none')
-    this.metrics.count('sessions_total', { mode: outcome.mode, result })
-    this.log.line(outcome.success ? 'info' : 'notice', describe(outcome))
-    for (const listener of this.events.listeners('outcome')) {
+    this.metrics.count('sessions_total', { mode: outcome.mode, result: resultOf(outcome) })
+    this.log.line(outcome.success ? 'info' : 'notice', this.#describe(outcome))
+    this.#tell(outcome)
+  }
+
+  /** A listener that fails is its own affair: neither mail nor the process may suffer. */
+  #tell(outcome) {
+    const listeners = this.events.rawListeners('outcome')
+    if (listeners.length === 0) return
+    const policy = Object.freeze({ ...outcome.policy, lines: Object.freeze([...outcome.policy.lines]) })
+    const told = Object.freeze({ ...outcome, policy })
+    for (const listener of listeners) {
       try {
-        listener(outcome)
+        Promise.resolve(listener.call(this.events, told)).catch((error) => this.#complain(error))
       } catch (error) {
-        this.log.line('error', `a listener to mta-sts outcomes failed: ${error.stack}`)
+        this.#complain(error)
       }
     }
+  }
+
+  #complain(error) {
+    this.log.line('error', `a listener to mta-sts outcomes failed: ${error?.stack ?? error}`)
   }
 
   deferred(reason) {
@@ -36,23 +50,25 @@ class Outcomes {
     this.metrics.count('fail_open_total', { reason })
     this.log.line('warn', text)
   }
+
+  #describe({ domain, mx, address, policy, mode, success, why, detail, tlsVersion, ...outcome }) {
+    const fields = {
+      domain,
+      mx: this.shownHost(mx),
+      address,
+      policy: policy.type,
+      id: policy.id,
+      mode,
+      result: resultOf({ success, ...outcome }),
+      why: success ? null : why,
+      tls: tlsVersion,
+      detail: detail ? JSON.stringify(detail) : null,
+    }
+    const shown = Object.entries(fields).filter(([, value]) => value !== null)
+    return `outcome ${shown.map(([name, value]) => `${name}=${value}`).join(' ')}`
+  }
 }
 
-function describe({ domain, mx, address, policy, mode, success, resultType, why, detail, tlsVersion }) {
-  const fields = {
-    domain,
-    mx,
-    address,
-    policy: policy.type,
-    id: policy.id,
-    mode,
-    result: success ? 'success' : (resultType ?? 'none'),
-    why: success ? null : why,
-    tls: tlsVersion,
-    detail: detail ? JSON.stringify(detail) : null,
-  }
-  const shown = Object.entries(fields).filter(([, value]) => value !== null)
-  return `outcome ${shown.map(([name, value]) => `${name}=${value}`).join(' ')}`
-}
+const resultOf = ({ success, resultType }) => (success ? 'success' : (resultType ?? 'none'))
 
 exports.Outcomes = Outcomes

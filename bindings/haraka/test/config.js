@@ -71,6 +71,14 @@ describe('mta-sts.ini', () => {
       { 'domain.a.test': { mode: 'report-only', until: '2026-12-31' } },
       /reason: say why/,
     ],
+    ['an end of enforcing', { 'domain.a.test': { mode: 'enforce', until: '2026-12-31' } }, /until: enforce has no end/],
+    ['a name that is none', { 'domain.a b': { mode: 'enforce' } }, /"a b" is no domain/],
+    [
+      'two sections for one domain',
+      { 'domain.a.test': { mode: 'enforce' }, 'domain.A.test.': { mode: 'enforce' } },
+      /\[domain\.A\.test\.\]: there is another section for a\.test/,
+    ],
+    ['a CA file without a certificate', { mx: { ca_file: 'package.json' } }, /package\.json holds no PEM certificate/],
     ['a day without a mode', { 'domain.a.test': { until: '2026-12-31' } }, /until and reason belong to a mode/],
   ]) {
     it(`is refused with ${what}`, () => {
@@ -96,6 +104,11 @@ describe('the section of one domain', () => {
     assert.deepEqual(config.expired(settings, lastMoment + 1000), ['partner.example'])
   })
 
+  it('is found by any form of the name', () => {
+    const forms = read({ 'domain.Bücher.example.': { mode: 'enforce' } })
+    assert.deepEqual([...forms.domains.keys()], ['xn--bcher-kva.example'])
+  })
+
   it('applies to that domain alone', () => {
     assert.equal(config.modeFor(settings, 'sub.partner.example', lastMoment).mode, 'enforce')
   })
@@ -117,5 +130,8 @@ describe('a changed file', () => {
       'storePath',
       'dnsServers',
     ])
+    const off = config.read({ main: { enabled: false } }, ROOT)
+    assert.deepEqual(config.needRestart(off, read()), ['enabled'])
+    assert.deepEqual(config.needRestart(read(), off), [])
   })
 })

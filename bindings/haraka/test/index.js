@@ -6,7 +6,6 @@ const { afterEach, beforeEach, describe, it } = require('node:test')
 const { callHook, makePlugin } = require('haraka-test-fixtures')
 
 const guard = require('../lib/guard')
-const { mxName } = require('../lib/names')
 
 // What needs no network: which hooks are taken, and what is answered while no policy engine runs. Everything else is
 // tested in a real Haraka.
@@ -35,11 +34,16 @@ class HMailItem {
 }
 
 const outbound = { HMailItem, net_utils: { get_mx: async () => [] } }
+/** Haraka's modules, as haraka_require gives them. */
+const modules = (more = {}) => {
+  const all = { outbound, 'outbound/config': { cfg: { enable_tls: true } }, ...more }
+  return (name) => all[name]
+}
 let plugin
 
 beforeEach(() => {
   plugin = makePlugin('haraka-plugin-mta-sts', { register: false })
-  plugin.haraka_require = () => outbound
+  plugin.haraka_require = modules()
 })
 afterEach(() => plugin.shutdown())
 
@@ -52,6 +56,7 @@ describe('register', () => {
       ['init_master', 'start_master'],
       ['init_child', 'start_worker'],
       ['send_email', 'reset_guard', -100],
+      ['get_mx', 'reset_guard', -100],
       ['get_mx', 'apply_policy', 100],
     ])
   })
@@ -62,18 +67,27 @@ describe('register', () => {
     'get_force_tls',
     'temp_fail',
     'extend_rcpt_with_dsn',
+    'sort_mx',
   ]) {
     it(`refuses a Haraka without HMailItem.${seam}`, () => {
       class Other extends HMailItem {}
       Other.prototype[seam] = undefined
-      plugin.haraka_require = () => ({ ...outbound, HMailItem: Other })
+      plugin.haraka_require = modules({ outbound: { ...outbound, HMailItem: Other } })
       assert.throws(() => plugin.register(), new RegExp(`lacks HMailItem\\.${seam}; not starting`))
     })
   }
 
-  it('refuses a Haraka without an outbound', () => {
+  it('refuses a Haraka without the settings of its outbound', () => {
+    plugin.haraka_require = modules({ 'outbound/config': undefined })
+    assert.throws(() => plugin.register(), /lacks outbound\/config\.cfg; not starting/)
+  })
+
+  it('refuses a Haraka whose outbound has none of it', () => {
     plugin.haraka_require = () => ({})
-    assert.throws(() => plugin.register(), /lacks HMailItem\.try_deliver, .*outbound\.net_utils\.get_mx; not starting/)
+    assert.throws(
+      () => plugin.register(),
+      /lacks HMailItem\.try_deliver, .*outbound\.net_utils\.get_mx, outbound\/config\.cfg; not starting/,
+    )
   })
 
   it('takes no hook when it is disabled', () => {
@@ -117,6 +131,23 @@ describe('while no policy engine runs', () => {
   })
 })
 
+describe('a message whose attempt is over', () => {
+  it('is not touched any more by what was decided for that attempt', () => {
+    const hmail = new HMailItem('example.com')
+    const late = guard.hold(hmail, assert.fail)
+    guard.release(hmail)
+    const now = guard.hold(hmail, assert.fail)
+    now.refuse('the reason of this attempt')
+    late.release()
+    late.refuse('of the last one')
+    late.observe({})
+    late.enforce({})
+    hmail.try_deliver()
+    assert.equal(hmail.triedToDeliver, undefined)
+    assert.deepEqual(hmail.tempFailed, ['the reason of this attempt'])
+  })
+})
+
 describe('a guard', () => {
   it('stands on one message and is gone after the send_email hook', async () => {
     plugin.register()
@@ -143,6 +174,6 @@ describe('the name of an MX host', () => {
     [{ exchange: '2001:db8::1', from_dns: 'mx.example.com' }, 'mx.example.com'],
     [{ exchange: '192.0.2.1' }, '192.0.2.1'],
   ]) {
-    it(`is ${name} for ${JSON.stringify(mx)}`, () => assert.equal(mxName(mx), name))
+    it(`is ${name} for ${JSON.stringify(mx)}`, () => assert.equal(guard.mxName(mx), name))
   }
 })

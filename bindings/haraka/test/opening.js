@@ -18,13 +18,15 @@ beforeEach(async () => {
   socket = net.connect(server.address().port, '127.0.0.1')
   ;[peer] = await once(server, 'connection')
   peer.on('error', () => {})
-  socket._timeout = 300 // as Haraka's socket has it
 })
 afterEach(() => {
   socket.destroy()
   peer.destroy()
   server.close()
 })
+
+const PATIENCE = 300
+const open = () => untilStarttls(socket, 'sender.test', PATIENCE)
 
 const EHLO = '250-mx.test\r\n250 STARTTLS\r\n'
 const says = (text) => peer.write(text)
@@ -33,7 +35,7 @@ function answers(...replies) {
   peer.on('data', () => says(replies.shift() ?? ''))
 }
 const failure = () =>
-  untilStarttls(socket, 'sender.test').then(
+  open().then(
     () => assert.fail('the opening passed'),
     (error) => error,
   )
@@ -49,15 +51,17 @@ describe('the opening', () => {
     it(`passes with ${what}`, async () => {
       answers(ehlo, '220 go\r\n')
       says(greeting)
-      assert.match(await untilStarttls(socket, 'sender.test'), /^220/)
+      assert.match(await open(), /^220/)
     })
   }
 
   it('leaves no listener behind', async () => {
+    const listeners = () => ['data', 'error', 'close', 'end'].map((event) => socket.listenerCount(event))
+    const before = listeners()
     answers(EHLO, '220 go\r\n')
     says('220 mx.test\r\n')
-    await untilStarttls(socket, 'sender.test')
-    for (const event of ['data', 'error', 'close', 'end']) assert.equal(socket.listenerCount(event), 0, event)
+    await open()
+    assert.deepEqual(listeners(), before)
   })
 
   it('takes replies that come octet by octet', async () => {
@@ -66,16 +70,18 @@ describe('the opening', () => {
       says(octet)
       await new Promise(setImmediate)
     }
-    assert.equal(await untilStarttls(socket, 'sender.test'), '220 b')
+    assert.equal(await open(), '220 b')
   })
 
   for (const [what, greeting, replies, session, message] of [
     ['a greeting that turns us away', '554 no\r\n', [], 'no-starttls', /^greeting was answered "554 no"$/],
-    ['a greeting that is no SMTP', 'SSH-2.0-x\r\n', [], 'no-starttls', /"SSH-2.0-x" is no SMTP reply/],
-    ['a continuation that is none', '220-a\r\nnonsense\r\n', [], 'no-starttls', /"nonsense" is no SMTP reply/],
-    ['a greeting without an end', '220 ever', [], 'no-starttls', /the greeting: no answer within 0.3 s/],
-    ['silence', '', [], 'no-starttls', /the greeting: no answer within 0.3 s/],
+    ['a greeting that puts us off', '421 busy\r\n', [], 'not-connected', /^greeting was answered "421 busy"$/],
+    ['a greeting that is no SMTP', 'SSH-2.0-x\r\n', [], 'not-connected', /"SSH-2.0-x" is no SMTP reply/],
+    ['a continuation that is none', '220-a\r\nnonsense\r\n', [], 'not-connected', /"nonsense" is no SMTP reply/],
+    ['a greeting without an end', '220 ever', [], 'not-connected', /^greeting: no answer within 0.3 s$/],
+    ['silence', '', [], 'not-connected', /^greeting: no answer within 0.3 s$/],
     ['EHLO refused', '220 a\r\n', ['502 no\r\n'], 'no-starttls', /^EHLO was answered "502 no"$/],
+    ['EHLO put off', '220 a\r\n', ['421 bye\r\n'], 'not-connected', /^EHLO was answered "421 bye"$/],
     ['STARTTLS not offered', '220 a\r\n', ['250 mx.test\r\n'], 'no-starttls', /^STARTTLS is not offered$/],
     ['STARTTLS as a part of a word', '220 a\r\n', ['250 STARTTLSX\r\n'], 'no-starttls', /^STARTTLS is not offered$/],
     [
@@ -120,7 +126,7 @@ describe('the opening', () => {
   it('fails on a connection that is closed', async () => {
     peer.end()
     const error = await failure()
-    assert.deepEqual([error.session, error.message], ['no-starttls', 'the greeting: the connection was closed'])
+    assert.deepEqual([error.session, error.message], ['not-connected', 'greeting: the connection was closed'])
   })
 
   it('fails on a peer that never stops talking, at 64 KiB', async () => {
