@@ -1,17 +1,8 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { type ListenTarget, listenOn, portOf, type TcpTarget } from "../../host/listen/listen.ts";
 import { type Answer, Connection, type ConnectionLimits, type ConnectionState, linger } from "./connection.ts";
 import type { CloseCause, PostfixObserver } from "./observer.ts";
 import { overloadedConnectionReply } from "./reply.ts";
-import { listenUnix, type UnixTarget } from "./unix-socket.ts";
-
-export interface TcpTarget {
-  readonly kind: "tcp";
-  readonly host: string;
-  /** 0 picks a free one. */
-  readonly port: number;
-}
-
-export type ListenTarget = TcpTarget | UnixTarget;
 
 /** Loopback: the port has no authentication, it only ever answers. */
 export const DEFAULT_LISTEN: TcpTarget = { kind: "tcp", host: "127.0.0.1", port: 8461 };
@@ -85,10 +76,7 @@ export class PostfixServer {
 
   /** TCP ports listened on, in the order of the targets. */
   get ports(): number[] {
-    return this.#servers.flatMap((server) => {
-      const address = server.address();
-      return address !== null && typeof address === "object" ? [address.port] : [];
-    });
+    return this.#servers.flatMap((server) => portOf(server) ?? []);
   }
 
   /** Stops accepting, answers what is pending, and after `grace` milliseconds destroys what is left. */
@@ -106,8 +94,7 @@ export class PostfixServer {
   async #listen(target: ListenTarget): Promise<void> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
     server.maxConnections = this.#limits.maxConnections + MAX_LINGERING;
-    if (target.kind === "unix") this.#cleanups.push(await listenUnix(server, target));
-    else await listenTcp(server, target);
+    this.#cleanups.push(await listenOn(server, target));
     // Out of file descriptors: that client is lost, the listener is not.
     server.on("error", () => this.#closed("refused"));
     this.#servers.push(server);
@@ -149,14 +136,4 @@ export class PostfixServer {
     socket.once("close", () => this.#lingering--);
     linger(socket, overloadedConnectionReply(this.#limits.maxConnections).bytes, this.#limits.lingerTime);
   }
-}
-
-function listenTcp(server: Server, target: TcpTarget): Promise<void> {
-  return new Promise((done, failed) => {
-    server.once("error", failed);
-    server.listen(target.port, target.host, () => {
-      server.off("error", failed);
-      done();
-    });
-  });
 }

@@ -1,5 +1,6 @@
-import type { DnsOutcome, MxRecord } from "../../host/dns/types.ts";
+import type { DnsOutcome, MxRecord } from "../dns/types.ts";
 import { isHostName, isWildcard } from "./host-name.ts";
+import { within } from "./within.ts";
 
 /** The hosts a sending MTA would try for a next hop. */
 export type MxCandidates =
@@ -14,6 +15,17 @@ export type MxCandidates =
 
 /** Does an `mx` pattern permit this host name (RFC 8461 §4.1)? The decision core answers. */
 export type MatchesMx = (pattern: string, host: string) => boolean;
+
+/** MX lookups; the outcome may be "failed", it does not reject for that. */
+export type LookupMx = (domain: string, signal: AbortSignal) => Promise<DnsOutcome<MxRecord>>;
+
+/** The candidates of a next hop that is a domain, as far as they are known before `limit`. */
+export async function findCandidates(domain: string, lookupMx: LookupMx, limit: AbortSignal): Promise<MxCandidates> {
+  const outcome = await within(limit, lookupMx(domain, limit));
+  return outcome === null
+    ? { kind: "failed", detail: `MX ${domain}: no answer in time` }
+    : mxCandidates(domain, outcome);
+}
 
 /**
  * The candidates that an MX answer gives. NODATA means implicit MX: the domain itself (RFC 5321 §5.1, AMB-15).
