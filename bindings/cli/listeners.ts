@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import type { Server } from "node:net";
 import { dirname, resolve } from "node:path";
 import { formatAddress } from "../../host/config/addresses.ts";
-import type { ListenAddress, Listener, PostfixListener } from "../../host/config/config.ts";
+import type { ListenAddress, Listener, MtaKind, MtaListener } from "../../host/config/config.ts";
 import { type ListenTarget, listenOn, portOf } from "../../host/listen/listen.ts";
 import type { UnixTarget } from "../../host/listen/unix-socket.ts";
 import { printable } from "../../host/observe/printable.ts";
@@ -37,11 +37,11 @@ export function prepareControlDirectory(path: string): void {
   mkdirSync(dirname(resolve(path)), { recursive: true, mode: 0o755 });
 }
 
-/** Two listeners with the same deadline share answers and the cap on connections. */
-export function byDeadline(listeners: readonly Listener[]): Map<number, PostfixListener[]> {
-  const groups = new Map<number, PostfixListener[]>();
+/** Two listeners of a kind with the same deadline share answers and the cap on connections. */
+export function byDeadline(kind: MtaKind, listeners: readonly Listener[]): Map<number, MtaListener[]> {
+  const groups = new Map<number, MtaListener[]>();
   for (const listener of listeners)
-    if (listener.kind === "postfix")
+    if (listener.kind === kind && "deadline" in listener)
       groups.set(listener.deadline, [...(groups.get(listener.deadline) ?? []), listener]);
   return groups;
 }

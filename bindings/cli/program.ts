@@ -1,6 +1,8 @@
 import { styleText } from "node:util";
 import { Command } from "commander";
 import { addCache } from "./cache-command.ts";
+import { addEximConfig } from "./exim-config-command.ts";
+import { addOpenSmtpdTable } from "./opensmtpd-table-command.ts";
 import { addParsePolicy } from "./policy-command.ts";
 import { addQuery } from "./query-command.ts";
 import { addParseRecord } from "./record-command.ts";
@@ -34,5 +36,7 @@ export function createProgram(): Command {
   addParsePolicy(program);
   addParseRecord(program);
   addCache(program);
+  addEximConfig(program);
+  addOpenSmtpdTable(program);
   return program;
 }

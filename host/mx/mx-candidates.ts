@@ -8,6 +8,8 @@ export type MxCandidates =
       readonly kind: "known";
       /** Names as the MX records hold them, lower case, best preference first; not yet checked. */
       readonly hosts: readonly string[];
+      /** The best preference of each of them. */
+      readonly preferences: ReadonlyMap<string, number>;
       /** Seconds this set may be believed. */
       readonly ttl: number;
     }
@@ -36,15 +38,15 @@ export function mxCandidates(domain: string, outcome: DnsOutcome<MxRecord>): MxC
     case "failed":
       return { kind: "failed", detail: outcome.detail };
     case "none":
-      return { kind: "known", hosts: outcome.reason === "nodata" ? [domain] : [], ttl: outcome.ttl };
+      return known(outcome.reason === "nodata" ? [{ exchange: domain, preference: 0 }] : [], outcome.ttl);
     case "records":
-      return { kind: "known", hosts: byPreference(outcome.records), ttl: outcome.ttl };
+      return known(outcome.records, outcome.ttl);
   }
 }
 
 /** The only candidate of a next hop in brackets: itself, for as long as the caller likes (R-BIND-PF-02). */
 export function onlyItself(domain: string): MxCandidates {
-  return { kind: "known", hosts: [domain], ttl: Number.POSITIVE_INFINITY };
+  return known([{ exchange: domain, preference: 0 }], Number.POSITIVE_INFINITY);
 }
 
 /**
@@ -68,8 +70,11 @@ export function refusedHosts(patterns: readonly string[], hosts: readonly string
   return hosts.filter((host) => !permitted.has(host));
 }
 
-function byPreference(records: readonly MxRecord[]): string[] {
+function known(records: readonly MxRecord[], ttl: number): MxCandidates {
   // A second key makes equal preferences come out the same way each time: the same world gives the same answer.
   const sorted = [...records].sort((a, b) => a.preference - b.preference || (a.exchange < b.exchange ? -1 : 1));
-  return [...new Set(sorted.map((record) => record.exchange.toLowerCase()))];
+  const preferences = new Map<string, number>();
+  for (const { exchange, preference } of sorted)
+    if (!preferences.has(exchange.toLowerCase())) preferences.set(exchange.toLowerCase(), preference);
+  return { kind: "known", hosts: [...preferences.keys()], preferences, ttl };
 }

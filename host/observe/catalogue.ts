@@ -22,10 +22,16 @@ const every = <Member extends string>(members: Readonly<Record<Member, true>>): 
 
 const VERDICTS = ["policy", "none", "temp", "error"] as const;
 const CLOSE_CAUSES = ["malformed", "half-request", "never-reads", "idle", "evicted", "refused"] as const;
+const EXIM_OUTCOMES = ["delivered", "no-starttls", "tls-failed", "dane-failed", "deferred"] as const;
 const DNS_TYPES = ["txt", "mx"] as const;
 const MODES = every<PolicyMode>({ enforce: true, testing: true, none: true });
 
-const LISTENERS = every<Exclude<Listener["kind"], "http">>({ postfix: true, control: true });
+const LISTENERS = every<Exclude<Listener["kind"], "http">>({
+  postfix: true,
+  exim: true,
+  opensmtpd: true,
+  control: true,
+});
 
 const STATUSES = every<LookupStatus>({
   cached: true,
@@ -193,6 +199,13 @@ export const METRICS = {
     meaning: "Answers for testing policies that would have refused an MX host, had they been enforced.",
     alert: "nothing; it is the publisher's concern.",
     labels: {},
+  },
+  exim_outcomes_total: {
+    kind: "counter",
+    meaning: "What became of attempts at MX hosts under an enforced policy, as Exim reports them.",
+    alert:
+      "no-starttls and tls-failed together above a tenth of delivered for 1 h: publishers' mistakes, or somebody on the path.",
+    labels: { outcome: EXIM_OUTCOMES },
   },
   connections_closed_total: {
     kind: "counter",
