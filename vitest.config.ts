@@ -27,6 +27,7 @@ export default defineConfig({
         hookTimeout: 600_000,
         fileParallelism: false,
       }),
+      project("mtas", ["test/mtas/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },
 });

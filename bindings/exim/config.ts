@@ -32,10 +32,10 @@ MTA_STS_LOCAL = ${directory}/local.conf
 .ifndef MTA_STS_IGNORE
 MTA_STS_IGNORE = 0.0.0.0 : 127.0.0.0/8
 .endif
-.ifdef _EXP_VAR_TLS_OUT_TLSA_USAGE
+.ifdef _HAVE_DANE
 MTA_STS_NO_TLSA = eq{$tls_out_tlsa_usage}{0}
 .else
-MTA_STS_NO_TLSA = true
+MTA_STS_NO_TLSA = bool{true}
 .endif
 `;
   return { "main.conf": main, "routers.conf": ROUTERS, "transports.conf": TRANSPORTS };

@@ -4,7 +4,7 @@
 # mtas-bookworm holds Exim 4.96 and Sendmail 8.17, mtas-trixie Exim 4.98, Sendmail 8.18 and OpenSMTPD 7.6.
 # Prints nothing when there is nothing to do.
 set -euo pipefail
-. "$(dirname "$0")/../lab/debian-root.sh"
+. "$(dirname "$0")/../roots/debian-root.sh"
 
 place=${1:-${MTA_STS_MTA_ROOTS:-/var/cache/mta-sts-engine}}
 
@@ -29,7 +29,7 @@ finish() {
   inside "$root" sh -c 'cd /var/tmp/debs && apt-get -qq download "$@"' sh "${packages[@]}"
   mapfile -t libraries < <(for deb in "$root"/var/tmp/debs/*.deb; do dpkg-deb -f "$deb" Depends; done |
     tr ',' '\n' | sed -n 's/^ *\(lib[^ ]*\).*/\1/p' | sort -u)
-  inside "$root" apt-get -qq -y --no-install-recommends install m4 "${libraries[@]}"
+  inside "$root" apt-get -qq -y --no-install-recommends install m4 netbase "${libraries[@]}"
   for deb in "$root"/var/tmp/debs/*.deb; do
     dpkg-deb -x "$deb" "$root/var/tmp/unpacked"
     cp -a --no-clobber "$root"/var/tmp/unpacked/usr/. "$root/usr/"
@@ -38,6 +38,8 @@ finish() {
   for user in Debian-exim smmta smmsp opensmtpd opensmtpq; do
     inside "$root" useradd --system --user-group --no-create-home --home-dir /nonexistent --badname "$user"
   done
+  # What the packages of the configuration would have made.
+  mkdir -p "$root/etc/exim4" "$root/etc/mail"
   : >"$root/etc/resolv.conf"
   touch "$root/etc/mtas-complete"
 }

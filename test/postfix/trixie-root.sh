@@ -3,7 +3,7 @@
 #   trixie-root.sh [DIRECTORY]     default $MTA_STS_TRIXIE_ROOT, else /var/cache/mta-sts-engine/trixie
 # Prints nothing when there is nothing to do.
 set -euo pipefail
-. "$(dirname "$0")/../lab/debian-root.sh"
+. "$(dirname "$0")/../roots/debian-root.sh"
 
 root=${1:-${MTA_STS_TRIXIE_ROOT:-/var/cache/mta-sts-engine/trixie}}
 # 3.10.5 is the first 3.10 that checks MX host names against mx_host_pattern.
