@@ -6,7 +6,7 @@ export type EximRequest =
 
 /** One outcome that Exim's event_action reports. */
 export interface EximEvent {
-  /** Exim's own name: "msg:delivery", "msg:host:defer", "tls:fail:connect", "dane:fail". */
+  /** Exim's own name: "msg:delivery", "msg:host:defer", "dane:fail". */
   readonly name: string;
   readonly domain: string;
   readonly host: string;

@@ -202,7 +202,8 @@ export const METRICS = {
   },
   exim_outcomes_total: {
     kind: "counter",
-    meaning: "What became of attempts at MX hosts under an enforced policy, as Exim reports them.",
+    meaning:
+      "What became of attempts at MX hosts under an enforced policy, as Exim reports them; a DANE failure is reported as dane-failed and again as what it led to.",
     alert:
       "no-starttls and tls-failed together above a tenth of delivered for 1 h: publishers' mistakes, or somebody on the path.",
     labels: { outcome: EXIM_OUTCOMES },
