@@ -53,10 +53,11 @@ async function assemble<M extends Mta>(
   { domains, listeners, start }: MtaSiteOptions<M>,
   cleanup: (() => unknown)[],
 ): Promise<Omit<MtaSite<M>, "close">> {
-  const namespace = await Namespace.create();
-  cleanup.push(() => namespace.close());
   const directory = makeWorkDirectory();
   cleanup.push(() => removeWorkDirectory(directory));
+  // It takes with it what an MTA left running.
+  const namespace = await Namespace.create();
+  cleanup.push(() => namespace.close());
   // TTL 0: no answer is kept, so every message sees the world as it is.
   const description = { dnsPort: 53, httpsPort: 443, smtpPort: 25, domains, ttl: 0 };
   const [door, lab] = await Promise.all([openDoor(namespace), startLab(description, namespace)]);
