@@ -39,7 +39,8 @@ finish() {
     inside "$root" useradd --system --user-group --no-create-home --home-dir /nonexistent --badname "$user"
   done
   # What the packages of the configuration would have made.
-  mkdir -p "$root/etc/exim4" "$root/etc/mail"
+  mkdir -p "$root/etc/exim4" "$root/etc/mail" "$root/var/spool/smtpd"
+  [ ! -e "$root/usr/sbin/smtpctl" ] || inside "$root" sh -c 'cd /usr/sbin && chgrp opensmtpq smtpctl && chmod 2555 smtpctl'
   : >"$root/etc/resolv.conf"
   touch "$root/etc/mtas-complete"
 }

@@ -10,7 +10,7 @@ export interface Message {
   readonly smtputf8?: boolean;
 }
 
-/** Sends one message over a connected, paused socket (plain SMTP) and closes it. Returns Postfix's queue id. */
+/** Sends one message over a connected, paused socket (plain SMTP) and closes it. Returns the queue id. */
 export async function submit(socket: Socket, message: Message): Promise<string> {
   const replies = smtpReplies(socket);
   const expect = async (code: string): Promise<string> => {
@@ -32,7 +32,7 @@ export async function submit(socket: Socket, message: Message): Promise<string> 
     for (const recipient of recipients) await say(`RCPT TO:<${recipient}>`, "250");
     await say("DATA", "354");
     const accepted = await say(`${text(message, recipients)}\r\n.`, "250");
-    const queueId = /queued as (\w+)/.exec(accepted)?.[1];
+    const queueId = /(?:queued as|^250 2\.0\.0) (\w+)/.exec(accepted)?.[1];
     if (queueId === undefined) throw new Error(`no queue id in: ${accepted}`);
     await say("QUIT", "221");
     return queueId;

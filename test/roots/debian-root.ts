@@ -9,7 +9,7 @@ export function enterScript(root: string, binds: Readonly<Record<string, string>
   if (root === "") return '#!/bin/sh\nexec "$@"\n';
   const bind = (path: string, from = path) => `mount --bind '${from}' '${root}${path}'\n`;
   const shared = `mkdir -p '${root}${tmpdir()}'\nmount --rbind '${tmpdir()}' '${root}${tmpdir()}'\n`;
-  const own = Object.entries(binds).map(([path, from]) => bind(path, from));
+  const own = Object.entries(binds).map(([path, from]) => `mkdir -p '${root}${path}'\n${bind(path, from)}`);
   const all = [bind("/etc/resolv.conf"), bind("/etc/hosts"), `mount --rbind /dev '${root}/dev'\n`, ...own];
   return `#!/bin/sh\nset -e\n${shared}${all.join("")}exec chroot '${root}' "$@"\n`;
 }
