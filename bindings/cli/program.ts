@@ -11,7 +11,7 @@ import { VERSION } from "./version.ts";
 
 const EXAMPLES = `
 Examples:
-  $ mta-sts serve                      answer Postfix on 127.0.0.1:8461
+  $ mta-sts serve                      answer Postfix on 127.0.0.1:8461, and other MTAs as configured
   $ mta-sts query example.com          what does this domain promise, and what would Postfix be told?
   $ mta-sts parse-policy mta-sts.txt   is this policy valid?
   $ mta-sts cache list                 what does the daemon remember?
