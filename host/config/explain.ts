@@ -78,7 +78,3 @@ function named(path: Path): string {
 function quoted(text: string): string {
   return `"${printable(text, 80)}"`;
 }
-
-function either(words: readonly string[]): string {
-  return words.length < 2 ? `"${words.join("")}"` : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
-}

@@ -207,7 +207,7 @@ describe("an error in a file", () => {
     [
       "a deadline that Exim would not wait for",
       "listen:\n  - exim: { path: /run/x, deadline: 20s }\n",
-      'config.yaml:2:36: listen[0].exim.deadline: expected a duration from 1s to 4s, such as 4s, found "20s"',
+      'config.yaml:2:37: listen[0].exim.deadline: expected a duration from 1s to 4s, such as 4s, found "20s"',
     ],
     [
       "the Redis store",
