@@ -1,5 +1,6 @@
-import { createServer, type Server, type Socket } from "node:net";
-import { type ListenTarget, listenOn, portOf, type TcpTarget } from "../../host/listen/listen.ts";
+import type { Socket } from "node:net";
+import type { ListenTarget, TcpTarget } from "../../host/listen/listen.ts";
+import { Listeners } from "../../host/listen/listeners.ts";
 import { type Answer, Connection, type ConnectionLimits, type ConnectionState, linger } from "./connection.ts";
 import type { CloseCause, PostfixObserver } from "./observer.ts";
 import { overloadedConnectionReply } from "./reply.ts";
@@ -43,9 +44,8 @@ export class PostfixServer {
   readonly #answer: Answer;
   readonly #limits: ServerLimits;
   readonly #closed: (cause: CloseCause) => void;
-  readonly #servers: Server[] = [];
-  readonly #cleanups: (() => Promise<void>)[] = [];
   readonly #connections = new Map<Connection, Socket>();
+  #listeners: Listeners | null = null;
   #lingering = 0;
 
   /**
@@ -54,12 +54,12 @@ export class PostfixServer {
    */
   static async start(options: PostfixServerOptions): Promise<PostfixServer> {
     const started = new PostfixServer(options);
-    try {
-      for (const target of options.listen) await started.#listen(target);
-    } catch (error) {
-      await started.close(0);
-      throw error;
-    }
+    started.#listeners = await Listeners.open({
+      targets: options.listen,
+      accept: (socket) => started.#accept(socket),
+      lost: () => started.#closed("refused"),
+      maxConnections: started.#limits.maxConnections + MAX_LINGERING,
+    });
     return started;
   }
 
@@ -76,28 +76,17 @@ export class PostfixServer {
 
   /** TCP ports listened on, in the order of the targets. */
   get ports(): number[] {
-    return this.#servers.flatMap((server) => portOf(server) ?? []);
+    return this.#listeners?.ports ?? [];
   }
 
   /** Stops accepting, answers what is pending, and after `grace` milliseconds destroys what is left. */
   async close(grace = 5_000): Promise<void> {
-    const stopped = this.#servers.map((server) => new Promise<void>((done) => server.close(() => done())));
-    await Promise.all(this.#cleanups.splice(0).map((cleanup) => cleanup()));
-    for (const connection of this.#connections.keys()) connection.end();
-    const timer = setTimeout(() => {
+    const cut = () => {
       for (const socket of this.#connections.values()) socket.destroy();
-    }, grace);
-    await Promise.all(stopped);
-    clearTimeout(timer);
-  }
-
-  async #listen(target: ListenTarget): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
-    server.maxConnections = this.#limits.maxConnections + MAX_LINGERING;
-    this.#cleanups.push(await listenOn(server, target));
-    // Out of file descriptors: that client is lost, the listener is not.
-    server.on("error", () => this.#closed("refused"));
-    this.#servers.push(server);
+    };
+    await this.#listeners?.close(grace, cut, () => {
+      for (const connection of this.#connections.keys()) connection.end();
+    });
   }
 
   #accept(socket: Socket): void {

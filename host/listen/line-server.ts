@@ -1,5 +1,6 @@
-import { createServer, type Server, type Socket } from "node:net";
-import { type ListenTarget, listenOn, portOf } from "./listen.ts";
+import type { Socket } from "node:net";
+import type { ListenTarget } from "./listen.ts";
+import { Listeners } from "./listeners.ts";
 
 /** Answers one request, without its line end (Latin-1: every octet is one character); must not reject. */
 export type AnswerLine = (line: string) => Promise<string>;
@@ -40,19 +41,17 @@ export interface LineServerOptions {
 export class LineServer {
   readonly #options: LineServerOptions;
   readonly #limits: LineLimits;
-  readonly #servers: Server[] = [];
-  readonly #cleanups: (() => Promise<void>)[] = [];
   readonly #sockets = new Set<Socket>();
+  #listeners: Listeners | null = null;
 
   /** Listens on every target, or on none. Rejects when one of them cannot be listened on. */
   static async start(options: LineServerOptions): Promise<LineServer> {
     const started = new LineServer(options);
-    try {
-      for (const target of options.listen) await started.#listen(target);
-    } catch (error) {
-      await started.close(0);
-      throw error;
-    }
+    started.#listeners = await Listeners.open({
+      targets: options.listen,
+      accept: (socket) => started.#accept(socket),
+      lost: () => options.closed?.("refused"),
+    });
     return started;
   }
 
@@ -68,26 +67,14 @@ export class LineServer {
 
   /** TCP ports listened on, in the order of the targets. */
   get ports(): number[] {
-    return this.#servers.flatMap((server) => portOf(server) ?? []);
+    return this.#listeners?.ports ?? [];
   }
 
   /** Stops accepting, lets what is asked be answered, and after `grace` milliseconds destroys what is left. */
   async close(grace = 5_000): Promise<void> {
-    const stopped = this.#servers.map((server) => new Promise<void>((done) => server.close(() => done())));
-    await Promise.all(this.#cleanups.splice(0).map((cleanup) => cleanup()));
-    const timer = setTimeout(() => {
+    await this.#listeners?.close(grace, () => {
       for (const socket of this.#sockets) socket.destroy();
-    }, grace);
-    await Promise.all(stopped);
-    clearTimeout(timer);
-  }
-
-  async #listen(target: ListenTarget): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
-    this.#cleanups.push(await listenOn(server, target));
-    // Out of file descriptors: that client is lost, the listener is not.
-    server.on("error", () => this.#options.closed?.("refused"));
-    this.#servers.push(server);
+    });
   }
 
   #accept(socket: Socket): void {

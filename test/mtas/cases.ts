@@ -24,7 +24,7 @@ const all = [...certificateCases, ...starttlsCases, ...mxCases, ...failureCases,
 const titles: Readonly<Record<string, string>> = {
   "cnonly.test": "defers when the host is named in the CN only (R-8461-4.2-04, R-BIND-EX-02)",
   "crossed.test": "does not take the certificate of one permitted host from another (R-8461-4.2-05)",
-  "servfail.test": "defers while discovery fails (R-8461-CSM-14)",
+  "servfail.test": "defers while discovery fails (R-8461-3.1-26)",
   "nullmx.test": "returns mail for a domain that wants none (R-7505-3-01)",
   "testing.test": "delivers in clear to a host that a testing policy does not permit (R-8461-5-03)",
   "none.test": "delivers in clear under mode none (R-8461-5-05)",

@@ -1,9 +1,10 @@
+import type { Socket } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DomainSpec } from "../lab/domain-spec.ts";
 import { enforce } from "../postfix/delivery-cases.ts";
 import { brokenPromises } from "../postfix/promise-kept.ts";
 import type { Exim } from "./exim.ts";
-import { onEachExim } from "./exim-setups.ts";
+import { listenAsDaemon, onEachExim } from "./exim-setups.ts";
 import { expectSent } from "./expect-sent.ts";
 import { type MtaSite, nextSubject } from "./mta-site.ts";
 
@@ -105,6 +106,24 @@ onEachExim("attacks", (open) => {
     expectSent(await site.send("b@down.test"), { sentTo: "mx.down.test", tls: true });
     expectSent(await site.send("b@open.test"), { sentTo: "mx.open.test", tls: false });
   });
+
+  it.each(["", "none\n", "NONE", " none", "enforce", "yes", "error: expected MODE", "none none"])(
+    "takes %j, from whatever program stands in the daemon's place, for no permission (R-BIND-EX-01)",
+    async (reply) => {
+      await site.daemon.stop();
+      const impostor = await listenAsDaemon(site);
+      impostor.on("connection", (socket: Socket) => {
+        socket.on("error", () => socket.destroy());
+        socket.once("data", () => socket.end(reply));
+      });
+      try {
+        expectSent(await site.send("b@open.test"), "deferred");
+      } finally {
+        impostor.close();
+        await site.daemon.start();
+      }
+    },
+  );
 
   it("never had an enforced domain's mail taken by anybody else (R-8461-5-01)", async () => {
     const { "before.test": _, ...others } = domains;

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { brokenPromises } from "../postfix/promise-kept.ts";
 import { setOddRecords } from "../postfix/routing-cases.ts";
@@ -32,6 +34,16 @@ onEachExim("deliveries", (open) => {
     const { code, stdout, stderr } = await site.mta.run(["-bV"]);
     expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain("Configuration file is /etc/exim4/exim4.conf");
+  });
+
+  it("reads examples/exim/exim.conf without a complaint", async () => {
+    const example = readFileSync(new URL("../../examples/exim/exim.conf", import.meta.url), "utf8");
+    const file = join(site.directory, "example.conf");
+    writeFileSync(file, example);
+    expect(await site.mta.run(["-C", file, "-bV"])).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining("error"),
+    });
   });
 
   it("has the options of R-BIND-EX-01 and resumes no TLS session (R-BIND-EX-01, R-BIND-ALL-02)", async () => {

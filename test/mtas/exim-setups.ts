@@ -1,3 +1,6 @@
+import { EventEmitter } from "node:events";
+import { chmodSync } from "node:fs";
+import { createServer } from "node:net";
 import { describe } from "vitest";
 import { Exim } from "./exim.ts";
 import { bookworm, trixie, whyNoMta } from "./mta.ts";
@@ -5,13 +8,28 @@ import { type MtaSite, type MtaSiteOptions, openMtaSite } from "./mta-site.ts";
 
 /** Each Exim asks over another kind of socket. */
 const setups = [
-  ["Exim 4.96", bookworm, (directory: string) => ({ path: `unix:${directory}/exim.sock`, mode: "0666" })],
+  ["Exim 4.96", bookworm, (directory: string) => ({ path: `unix:${socketIn(directory)}`, mode: "0666" })],
   ["Exim 4.98", trixie, () => eximAddress],
 ] as const;
 
-/** Where the daemon answers an Exim that asks over TCP. */
-export const eximPort = 8463;
+const socketIn = (directory: string) => `${directory}/exim.sock`;
+const eximPort = 8463;
 const eximAddress = `127.0.0.1:${eximPort}`;
+
+/** A server where Exim looks for the daemon, which must have been stopped: on both kinds of socket. */
+export async function listenAsDaemon(site: MtaSite<Exim>): Promise<EventEmitter & { close(): void }> {
+  const both = [await site.door.listen(eximPort), createServer({ allowHalfOpen: true })] as const;
+  const path = socketIn(site.directory);
+  await new Promise<void>((done) => both[1].listen(path, done));
+  chmodSync(path, 0o666);
+  const heard = new EventEmitter();
+  for (const server of both) server.on("connection", (socket) => heard.emit("connection", socket));
+  return Object.assign(heard, {
+    close: () => {
+      for (const server of both) server.close();
+    },
+  });
+}
 
 /** Runs a suite with each Exim, or skips it by name and says why. */
 export function onEachExim(

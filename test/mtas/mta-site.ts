@@ -5,7 +5,7 @@ import { type Lab, startLab } from "../lab/lab-client.ts";
 import type { Delivery } from "../lab/mx-server.ts";
 import { Namespace } from "../lab/namespace.ts";
 import { DaemonProcess } from "../postfix/daemon-process.ts";
-import { openDoor } from "../postfix/namespace-door.ts";
+import { type NamespaceDoor, openDoor } from "../postfix/namespace-door.ts";
 import { makeWorkDirectory, removeWorkDirectory } from "../postfix/work-directory.ts";
 import type { Attempt, Mta, MtaSurroundings } from "./mta.ts";
 
@@ -26,6 +26,8 @@ export interface MtaSite<M extends Mta> {
   readonly mta: M;
   readonly world: Lab["world"];
   readonly daemon: DaemonProcess;
+  readonly door: NamespaceDoor;
+  readonly directory: string;
   send(to: string): Promise<Sent>;
   accepted(subject: string): Promise<Delivery[]>;
   close(): Promise<void>;
@@ -81,5 +83,5 @@ async function assemble<M extends Mta>(
     const subject = nextSubject();
     return { ...(await mta.send(to, subject)), accepted: await accepted(subject) };
   };
-  return { mta, world: lab.world, daemon, send, accepted };
+  return { mta, world: lab.world, daemon, door, directory, send, accepted };
 }
