@@ -1,4 +1,4 @@
-import type { Decision, Resolver } from "../engine/decision.ts";
+import type { Decision, HonouredPolicy, Resolver } from "../engine/decision.ts";
 import { classifyKey, type LookupKey } from "./keys.ts";
 import { findCandidates, type LookupMx, type MatchesMx, type MxCandidates } from "./mx-candidates.ts";
 import { evaluateTesting, TESTING_DEADLINE, type TestingEvaluation } from "./testing.ts";
@@ -68,29 +68,35 @@ export class Questions {
     }
   }
 
-  /** The MX hosts of a domain, within the deadline. */
-  candidates(domain: string, milliseconds = this.#options.deadline): Promise<MxCandidates> {
-    return findCandidates(domain, this.#options.lookupMx, AbortSignal.timeout(milliseconds));
+  /** The MX hosts of a domain, within the deadline or a `limit` of its own. */
+  candidates(domain: string, limit = AbortSignal.timeout(this.#options.deadline)): Promise<MxCandidates> {
+    return findCandidates(domain, this.#options.lookupMx, limit);
   }
 
   async #ask({ domain }: Extract<LookupKey, { kind: "domain" }>): Promise<Ruling> {
     const { resolver, deadline } = this.#options;
-    const asked = resolver.resolve(domain, { deadline: deadline - MARGIN });
-    const decision = await within(AbortSignal.timeout(deadline), asked);
+    const late = AbortSignal.timeout(deadline);
+    const decision = await within(late, resolver.resolve(domain, { deadline: deadline - MARGIN }));
     if (decision === null) return this.#temp(domain, "discovery-pending", `no decision within ${deadline / 1000} s`);
-    return this.#rule(domain, decision);
+    return this.#rule(domain, decision, late);
   }
 
-  async #rule(domain: string, { verdict, policy, reason, detail }: Decision): Promise<Ruling> {
+  async #rule(domain: string, decision: Decision, late: AbortSignal): Promise<Ruling> {
+    const { verdict, policy, reason, detail } = decision;
     if (verdict === "none") return { kind: "none", domain };
     if (verdict === "temp" || policy === null)
       return { kind: "temp", domain, reason: reason ?? "internal-error", detail };
     if (policy.mode === "enforce") return { kind: "enforce", domain, id: policy.id, mx: policy.mx };
-    if (policy.mode === "testing" && this.#observer.testing !== undefined)
-      this.#observer.testing(
-        evaluateTesting(domain, policy, await this.candidates(domain, TESTING_DEADLINE), this.#options.matchesMx),
-      );
+    if (policy.mode === "testing") await this.#evaluate(domain, policy, late);
     return { kind: "none", domain };
+  }
+
+  /** Part of the question, as with Postfix: it can neither pile up nor hold the answer back beyond the deadline. */
+  async #evaluate(domain: string, policy: HonouredPolicy, late: AbortSignal): Promise<void> {
+    if (this.#observer.testing === undefined) return;
+    const soon = AbortSignal.any([late, AbortSignal.timeout(TESTING_DEADLINE)]);
+    const candidates = await this.candidates(domain, soon);
+    this.#observer.testing(evaluateTesting(domain, policy, candidates, this.#options.matchesMx));
   }
 
   #temp(domain: string, reason: "discovery-pending" | "overloaded", detail: string): Ruling {

@@ -108,6 +108,15 @@ describe("the line protocol for Exim", () => {
     ]);
   });
 
+  it("does not let a testing policy wait for DNS beyond the deadline: Exim would defer (R-8461-5-03)", async () => {
+    const told: unknown[] = [];
+    const { world, ask } = exim(told);
+    world.decisions.set("t.example", honour("t.example", policy("testing", ["mx.t.example"])));
+    world.mx.set("t.example", new Promise(() => undefined));
+    expect(await ask("MODE t.example")).toBe("none");
+    expect(told).toEqual(["testing unknown", "none"]);
+  });
+
   it("tells who was refused, and what a testing policy would have refused (R-BIND-ALL-03)", async () => {
     const told: unknown[] = [];
     const { world, ask } = exim(told);
