@@ -2,7 +2,7 @@ import type { DomainSpec } from "../lab/domain-spec.ts";
 import { certificateCases, type DeliveryCase, type Expected, starttlsCases } from "../postfix/delivery-cases.ts";
 import { failureCases, mxCases, opportunisticCases, otherDomains } from "../postfix/routing-cases.ts";
 
-/** What becomes of one message, whichever MTA sends it. `aliasOf`: the host that took it where the MX is an alias. */
+/** What becomes of one message, whichever MTA sends it: the host that took it, or that none did. */
 export type MtaOutcome =
   | { readonly sentTo: string; readonly tls: boolean; readonly sni?: string }
   | "deferred"

@@ -65,6 +65,14 @@ onEachExim("deliveries", (open) => {
 
   for (const { title, to, outcome } of cases) it(title, async () => expectSent(await site.send(to), outcome));
 
+  it("lets a host that the policy refuses not even hear of the message (R-9525-6.6-01)", async () => {
+    for (const host of ["mx.allrogue.evil.test", "mx.selfsigned.test", "mx.cnonly.test", "mx.stripped.test"]) {
+      const sessions = await site.world.sessions(host);
+      expect(sessions.length, host).toBeGreaterThan(0);
+      for (const { commands } of sessions) expect(commands, host).not.toContain("MAIL");
+    }
+  });
+
   it("says in its log why mail waits, and what to do (R-BIND-ALL-03)", async () => {
     const { log } = await site.send("b@servfail.test");
     expect(log).toContain(

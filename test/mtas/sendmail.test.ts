@@ -35,6 +35,12 @@ for (const [name, root] of [
 
     for (const { title, to, outcome } of cases) it(title, async () => expectSent(await site.send(to), outcome));
 
+    it("names the sender, and no recipient, to a host that the policy does not permit (R-9525-6.6-01)", async () => {
+      const verbs = (await site.world.sessions("mx.allrogue.evil.test")).flatMap(({ commands }) => commands);
+      expect(verbs).toContain("MAIL");
+      expect(verbs).not.toContain("RCPT");
+    });
+
     it("says in its log why mail waits (R-BIND-ALL-03)", async () => {
       expect((await site.send("b@servfail.test")).log).toMatch(/Deferred: 450 .*STS lookup temp fail/);
       expect((await site.send("b@selfsigned.test")).log).toMatch(/Deferred: 403 4\.7\.0 authentication failed/);
