@@ -32,7 +32,7 @@ export async function submit(socket: Socket, message: Message): Promise<string> 
     for (const recipient of recipients) await say(`RCPT TO:<${recipient}>`, "250");
     await say("DATA", "354");
     const accepted = await say(`${text(message, recipients)}\r\n.`, "250");
-    const queueId = /(?:queued as|^250 2\.0\.0) (\w+)/.exec(accepted)?.[1];
+    const queueId = /(?:queued as |^250 2\.0\.0 (?=[0-9a-f]{8}\b))(\w+)/.exec(accepted)?.[1];
     if (queueId === undefined) throw new Error(`no queue id in: ${accepted}`);
     await say("QUIT", "221");
     return queueId;
