@@ -11,7 +11,7 @@ export default defineConfig({
     chaiConfig: { truncateThreshold: 0 }, // test titles are read whole: they carry requirement ids
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    reporters: ["default", "./test/report-skipped.ts", "./test/report-requirements.ts"],
+    reporters: ["default", "./test/report-skipped.ts", "./test/report-requirements.ts", "./test/report-mtas.ts"],
     coverage: {
       provider: "v8",
       include: ["assembly/**/*.ts"],
@@ -32,6 +32,7 @@ export default defineConfig({
         fileParallelism: false,
         globalSetup: ["./test/haraka/packed-plugin.ts"],
       }),
+      project("mtas", ["test/mtas/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },
 });

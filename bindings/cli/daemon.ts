@@ -1,10 +1,12 @@
 import type { Server as HttpServer } from "node:http";
-import type { Config, Listener, PostfixListener } from "../../host/config/config.ts";
+import type { Config, Listener, MtaListener } from "../../host/config/config.ts";
 import { loadCore } from "../../host/core/load.ts";
 import type { DnsClient } from "../../host/dns/types.ts";
 import { steadyTime, systemClock } from "../../host/engine/clock.ts";
 import { createEngine, type Engine } from "../../host/engine/engine.ts";
 import type { PolicyFetcher } from "../../host/https/types.ts";
+import type { MatchesMx } from "../../host/mx/mx-candidates.ts";
+import type { QuestionOptions } from "../../host/mx/question.ts";
 import { observeStore } from "../../host/observe/engine-observer.ts";
 import { createObserveServer, type Health } from "../../host/observe/http.ts";
 import { createLog, type Log } from "../../host/observe/log.ts";
@@ -17,6 +19,7 @@ import { Answerer } from "../postfix/answer.ts";
 import { PostfixServer } from "../postfix/server.ts";
 import type { DaemonStatus } from "./control-protocol.ts";
 import { createControlServer } from "./control-server.ts";
+import { startLineServer } from "./line-listeners.ts";
 import { byDeadline, cannotListen, listenerName, openServer, prepareControlDirectory, targetOf } from "./listeners.ts";
 import { Observers } from "./observers.ts";
 import { dnsClientFor, fetcherFor } from "./outside.ts";
@@ -33,6 +36,9 @@ const REFRESH_EXTRA = 15_000;
 /** Policies held at most with store.type memory; one more is honoured but not kept. */
 const MEMORY_ROWS = 100_000;
 
+/** The listeners of one kind and deadline, whatever they speak. */
+type MtaServer = Pick<PostfixServer, "ports" | "connections" | "close">;
+
 type DaemonStore = PolicyStore & { status(): StoreStatus };
 
 /** What the store takes for the time, in Unix seconds. */
@@ -46,7 +52,7 @@ export class Daemon {
   readonly #observers: Observers;
   readonly #startedAt = performance.now();
   readonly #answerers: Answerer[] = [];
-  readonly #postfix: PostfixServer[] = [];
+  readonly #mtas: MtaServer[] = [];
   readonly #http: HttpServer[] = [];
   readonly #cleanUps: (() => Promise<void>)[] = [];
   readonly #listening: string[] = [];
@@ -98,12 +104,13 @@ export class Daemon {
     });
     this.#measure(this.#engine, this.#store);
     const matchesMx = (pattern: string, host: string) => core.matchesMx(pattern, host);
-    for (const [deadline, listeners] of byDeadline(this.#config.listen))
-      await this.#listenForPostfix(listeners, deadline, matchesMx);
+    for (const kind of ["postfix", "exim", "opensmtpd"] as const)
+      for (const [deadline, listeners] of byDeadline(kind, this.#config.listen))
+        await this.#listenForMta(kind, listeners, { ...this.#sources(matchesMx), deadline });
     for (const listener of this.#config.listen) await this.#listenForPeople(listener);
     this.#serving = true;
     this.log.event("daemon-started", { version: VERSION, listeners: this.#listening });
-    if (this.#postfix.length > 0) this.log.event("dane-not-considered", {});
+    if (this.#answerers.length > 0) this.log.event("dane-not-considered", {});
   }
 
   async #openStore(): Promise<DaemonStore> {
@@ -118,24 +125,22 @@ export class Daemon {
     return openPolicyStore({ path, onEvent, now: unixNow });
   }
 
-  async #listenForPostfix(
-    listeners: readonly PostfixListener[],
-    deadline: number,
-    matchesMx: (pattern: string, host: string) => boolean,
+  #sources(matchesMx: MatchesMx): Omit<QuestionOptions, "deadline"> {
+    const resolver = this.#engine as Engine;
+    return { resolver, lookupMx: this.#observers.lookupMx(this.#dns as DnsClient), matchesMx };
+  }
+
+  async #listenForMta(
+    kind: MtaListener["kind"],
+    listeners: readonly MtaListener[],
+    questions: QuestionOptions,
   ): Promise<void> {
-    const answerer = new Answerer({
-      resolver: this.#engine as Engine,
-      lookupMx: this.#observers.lookupMx(this.#dns as DnsClient),
-      matchesMx,
-      observer: this.#observers.postfix,
-      deadline,
-    });
-    const listen = listeners.map(({ address }) => targetOf(address));
-    const answer = answerer.answer.bind(answerer);
     try {
-      const server = await PostfixServer.start({ listen, answer, observer: this.#observers.postfix });
-      this.#answerers.push(answerer);
-      this.#postfix.push(server);
+      const server =
+        kind === "postfix"
+          ? await this.#startPostfix(listeners, questions)
+          : await startLineServer(kind, listeners, questions, this.#observers);
+      this.#mtas.push(server);
       const ports = [...server.ports];
       for (const listener of listeners)
         this.#listening.push(listenerName(listener, listener.address.transport === "tcp" ? ports.shift() : undefined));
@@ -144,8 +149,17 @@ export class Daemon {
     }
   }
 
+  async #startPostfix(listeners: readonly MtaListener[], questions: QuestionOptions): Promise<MtaServer> {
+    const observer = this.#observers.postfix;
+    const answerer = new Answerer({ ...questions, observer });
+    const listen = listeners.map(({ address }) => targetOf(address));
+    const server = await PostfixServer.start({ listen, answer: answerer.answer.bind(answerer), observer });
+    this.#answerers.push(answerer);
+    return server;
+  }
+
   async #listenForPeople(listener: Listener): Promise<void> {
-    if (listener.kind === "postfix") return;
+    if ("deadline" in listener) return;
     const server = listener.kind === "http" ? this.#observeServer() : this.#controlServer();
     try {
       if (listener.kind === "control") prepareControlDirectory(listener.address.path);
@@ -202,7 +216,7 @@ export class Daemon {
       waiting: this.#engine?.waiting ?? 0,
       flights: this.#engine?.flights ?? 0,
       memoryDomains: this.#engine?.domainsInMemory ?? 0,
-      connections: this.#postfix.reduce((sum, server) => sum + server.connections, 0),
+      connections: this.#mtas.reduce((sum, server) => sum + server.connections, 0),
     };
   }
 
@@ -228,7 +242,7 @@ export class Daemon {
   /** Stops accepting, answers what is pending, closes the engine and then the store. Takes little more than 5 s. */
   async stop(cause: string): Promise<void> {
     this.#serving = false;
-    const drained = Promise.all(this.#postfix.map((server) => server.close(GRACE)));
+    const drained = Promise.all(this.#mtas.map((server) => server.close(GRACE)));
     const lastWords = setTimeout(() => this.#hurry(), GRACE - LAST_WORDS);
     await drained;
     clearTimeout(lastWords);
@@ -247,7 +261,7 @@ export class Daemon {
   /** After a fault of our own: no more answers, but everything acknowledged goes to disk. */
   async abandon(): Promise<void> {
     this.#serving = false;
-    await Promise.all(this.#postfix.map((server) => server.close(0)));
+    await Promise.all(this.#mtas.map((server) => server.close(0)));
     for (const server of this.#http) server.close();
     await this.#engine?.close();
     await this.#closeRest();

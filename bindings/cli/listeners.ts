@@ -2,10 +2,10 @@ import { mkdirSync } from "node:fs";
 import type { Server } from "node:net";
 import { dirname, resolve } from "node:path";
 import { formatAddress } from "../../host/config/addresses.ts";
-import type { ListenAddress, Listener, PostfixListener } from "../../host/config/config.ts";
+import type { ListenAddress, Listener, MtaKind, MtaListener } from "../../host/config/config.ts";
+import { type ListenTarget, listenOn, portOf } from "../../host/listen/listen.ts";
+import type { UnixTarget } from "../../host/listen/unix-socket.ts";
 import { printable } from "../../host/observe/printable.ts";
-import type { ListenTarget } from "../postfix/server.ts";
-import { listenUnix, type UnixTarget } from "../postfix/unix-socket.ts";
 import { CommandFailure, EXIT } from "./exit-codes.ts";
 
 /** "postfix 127.0.0.1:8461", "control unix:/run/mta-sts/control.sock": for the log and for messages. */
@@ -14,7 +14,7 @@ export function listenerName({ kind, address }: Listener, port?: number): string
   return `${kind} ${formatAddress(shown)}`;
 }
 
-/** An address of the configuration as the Postfix server takes it. */
+/** An address of the configuration as a server takes it. */
 export function targetOf(address: ListenAddress): ListenTarget {
   return address.transport === "tcp" ? { kind: "tcp", host: address.host, port: address.port } : unixTarget(address);
 }
@@ -28,16 +28,8 @@ export async function openServer(
   server: Server,
   address: ListenAddress,
 ): Promise<{ readonly cleanUp: () => Promise<void>; readonly port: number | undefined }> {
-  if (address.transport === "unix") return { cleanUp: await listenUnix(server, unixTarget(address)), port: undefined };
-  await new Promise<void>((done, failed) => {
-    server.once("error", failed);
-    server.listen(address.port, address.host, () => {
-      server.off("error", failed);
-      done();
-    });
-  });
-  const bound = server.address();
-  return { cleanUp: async () => {}, port: typeof bound === "object" ? bound?.port : undefined };
+  const cleanUp = await listenOn(server, targetOf(address));
+  return { cleanUp, port: portOf(server) };
 }
 
 /** The control socket lies in a directory of the daemon's own, so it is made here; others belong to the MTA. */
@@ -45,11 +37,11 @@ export function prepareControlDirectory(path: string): void {
   mkdirSync(dirname(resolve(path)), { recursive: true, mode: 0o755 });
 }
 
-/** Two listeners with the same deadline share answers and the cap on connections. */
-export function byDeadline(listeners: readonly Listener[]): Map<number, PostfixListener[]> {
-  const groups = new Map<number, PostfixListener[]>();
+/** Two listeners of a kind with the same deadline share answers and the cap on connections. */
+export function byDeadline(kind: MtaKind, listeners: readonly Listener[]): Map<number, MtaListener[]> {
+  const groups = new Map<number, MtaListener[]>();
   for (const listener of listeners)
-    if (listener.kind === "postfix")
+    if (listener.kind === kind && "deadline" in listener)
       groups.set(listener.deadline, [...(groups.get(listener.deadline) ?? []), listener]);
   return groups;
 }

@@ -1,12 +1,16 @@
 import type { DnsClient, DnsFailure } from "../../host/dns/types.ts";
 import type { Decision } from "../../host/engine/decision.ts";
 import type { EngineObserver } from "../../host/engine/observer.ts";
+import type { TestingEvaluation } from "../../host/mx/testing.ts";
 import { observeEngine } from "../../host/observe/engine-observer.ts";
 import type { Log } from "../../host/observe/log.ts";
 import type { Metrics } from "../../host/observe/metrics.ts";
 import { RateLimit } from "../../host/observe/rate-limit.ts";
-import type { PostfixObserver } from "../postfix/observer.ts";
+import type { EximObserver } from "../exim/answer.ts";
+import type { OpenSmtpdObserver } from "../opensmtpd/answer.ts";
+import type { CloseCause, PostfixObserver } from "../postfix/observer.ts";
 
+type TempReason = Parameters<NonNullable<PostfixObserver["deferred"]>>[1];
 type DnsResult = "records" | "nxdomain" | "nodata" | DnsFailure;
 
 /** Whether any resolver answers at all. A single SERVFAIL is a domain's fault; silence is the resolver's. */
@@ -37,6 +41,8 @@ export class Observers {
   readonly resolver = new ResolverHealth();
   readonly engine: EngineObserver;
   readonly postfix: PostfixObserver;
+  readonly exim: EximObserver;
+  readonly opensmtpd: OpenSmtpdObserver;
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #repeats = new RateLimit(REPEAT_SECONDS);
@@ -46,6 +52,8 @@ export class Observers {
     this.#metrics = metrics;
     this.engine = this.#engineObserver();
     this.postfix = this.#postfixObserver();
+    this.exim = this.#eximObserver();
+    this.opensmtpd = this.#openSmtpdObserver();
   }
 
   /** MX lookups with their outcome counted. */
@@ -58,6 +66,9 @@ export class Observers {
       return outcome;
     };
   }
+
+  /** A connection that we closed. */
+  readonly closed = (cause: CloseCause) => this.#metrics.count("connections_closed_total", { cause });
 
   #engineObserver(): EngineObserver {
     const told = observeEngine(this.#log, this.#metrics);
@@ -80,31 +91,55 @@ export class Observers {
     return {
       answered: (_flavour, status) =>
         this.#metrics.count("answers_total", { listener: "postfix", verdict: verdicts[status] }),
-      testing: ({ domain, result, hosts }) => {
+      ...this.#questionObserver("the Postfix listener"),
+      unmatched: this.#unmatched,
+      closed: this.closed,
+    };
+  }
+
+  #eximObserver(): EximObserver {
+    return {
+      ...this.#questionObserver("the Exim listener"),
+      answered: (verdict) => this.#metrics.count("answers_total", { listener: "exim", verdict }),
+      refused: (domain, host, id) => this.#log.event("host-not-permitted", { domain, host, id }),
+      outcome: (outcome, { domain, host, data }) => {
+        this.#metrics.count("exim_outcomes_total", { outcome });
+        if (outcome === "delivered" || outcome === "deferred") return;
+        this.#log.event("host-failed", { domain, host, outcome, detail: data });
+      },
+    };
+  }
+
+  #openSmtpdObserver(): OpenSmtpdObserver {
+    return {
+      ...this.#questionObserver("the OpenSMTPD listener"),
+      answered: (verdict) => this.#metrics.count("answers_total", { listener: "opensmtpd", verdict }),
+      unmatched: this.#unmatched,
+    };
+  }
+
+  /** What every MTA's listener has to tell alike. */
+  #questionObserver(where: string) {
+    return {
+      testing: ({ domain, result, hosts }: TestingEvaluation) => {
         if (result !== "mismatch") return;
         this.#metrics.count("testing_mismatch_total", {});
         this.#log.event("testing-mismatch", { domain, hosts });
       },
-      deferred: (domain, reason, detail) => {
+      deferred: (domain: string, reason: TempReason, detail: string) => {
         this.#metrics.count("temp_total", { reason });
         this.#temp(domain, reason, detail);
       },
-      unmatched: (domain, id) => this.#log.event("answer-no-match", { domain, id }),
-      failed: (domain, error) => {
+      failed: (domain: string, error: unknown) => {
         this.#metrics.count("temp_total", { reason: "internal-error" });
         const detail = error instanceof Error ? error.message : String(error);
         const outcome = "answered TEMP, the mail stays queued";
-        this.#log.event("internal-error", {
-          where: "the Postfix listener",
-          domain,
-          detail,
-          error: error as Error,
-          outcome,
-        });
+        this.#log.event("internal-error", { where, domain, detail, error: error as Error, outcome });
       },
-      closed: (cause) => this.#metrics.count("connections_closed_total", { cause }),
     };
   }
+
+  readonly #unmatched = (domain: string, id: string) => this.#log.event("answer-no-match", { domain, id });
 
   #temp(domain: string, reason: string, detail: string): void {
     if (reason === "overloaded" && this.#repeats.pass(reason) === null) return;

@@ -1,6 +1,8 @@
 import { styleText } from "node:util";
 import { Command } from "commander";
 import { addCache } from "./cache-command.ts";
+import { addEximConfig } from "./exim-config-command.ts";
+import { addOpenSmtpdTable } from "./opensmtpd-table-command.ts";
 import { addParsePolicy } from "./policy-command.ts";
 import { addQuery } from "./query-command.ts";
 import { addParseRecord } from "./record-command.ts";
@@ -9,7 +11,7 @@ import { VERSION } from "./version.ts";
 
 const EXAMPLES = `
 Examples:
-  $ mta-sts serve                      answer Postfix on 127.0.0.1:8461
+  $ mta-sts serve                      answer Postfix on 127.0.0.1:8461, and other MTAs as configured
   $ mta-sts query example.com          what does this domain promise, and what would Postfix be told?
   $ mta-sts parse-policy mta-sts.txt   is this policy valid?
   $ mta-sts cache list                 what does the daemon remember?
@@ -34,5 +36,7 @@ export function createProgram(): Command {
   addParsePolicy(program);
   addParseRecord(program);
   addCache(program);
+  addEximConfig(program);
+  addOpenSmtpdTable(program);
   return program;
 }

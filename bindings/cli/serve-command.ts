@@ -27,7 +27,7 @@ Exit codes: 0 stopped, 1 fault in mta-sts itself, 2 configuration, 3 an address 
 export function addServe(program: Command): void {
   program
     .command("serve")
-    .description("run the daemon that answers Postfix")
+    .description("run the daemon that answers MTAs")
     .option("--config <file>", "YAML configuration (default: /etc/mta-sts/config.yaml, else built-in defaults)")
     .addHelpText("after", EXAMPLES)
     .action(async (options: { readonly config?: string }) => serve(options.config));

@@ -1,7 +1,14 @@
-import type { DnsOutcome, MxRecord } from "../../host/dns/types.ts";
 import type { Decision, HonouredPolicy, Resolver } from "../../host/engine/decision.ts";
-import { classifyKey } from "./keys.ts";
-import { type MatchesMx, type MxCandidates, mxCandidates, onlyItself, refusedHosts } from "./mx-candidates.ts";
+import { classifyKey } from "../../host/mx/keys.ts";
+import {
+  findCandidates,
+  type LookupMx,
+  type MatchesMx,
+  type MxCandidates,
+  onlyItself,
+} from "../../host/mx/mx-candidates.ts";
+import { evaluateTesting, TESTING_DEADLINE } from "../../host/mx/testing.ts";
+import { within } from "../../host/mx/within.ts";
 import type { PostfixObserver, ReplySource } from "./observer.ts";
 import { FLAVOURS, type Flavour, type NextHop, NO_MATCH, needsMxSet, policyLine } from "./policy-line.ts";
 import { NOTFOUND, okReply, type Reply, type TempReason, tempReply, unknownMapReply } from "./reply.ts";
@@ -9,7 +16,7 @@ import { WarmCache } from "./warm-cache.ts";
 
 export interface AnswererOptions {
   readonly resolver: Resolver;
-  readonly lookupMx: (domain: string, signal: AbortSignal) => Promise<DnsOutcome<MxRecord>>;
+  readonly lookupMx: LookupMx;
   readonly matchesMx: MatchesMx;
   readonly observer?: PostfixObserver;
   /** Milliseconds of a clock that never steps. */
@@ -37,13 +44,12 @@ interface Answer {
 
 /** Seconds an answer lives that lacks MX names only because their lookup failed. */
 const INCOMPLETE_REUSE = 10;
-const REFUSED_HOSTS_SHOWN = 10;
 const SPACE = 0x20;
 
 /** Turns one socketmap request into one reply. It never throws, never rejects, and never says "no policy" out of need. */
 export class Answerer {
   readonly #resolver: Resolver;
-  readonly #lookupMx: AnswererOptions["lookupMx"];
+  readonly #lookupMx: LookupMx;
   readonly #matchesMx: MatchesMx;
   readonly #observer: PostfixObserver;
   readonly #monotonic: () => number;
@@ -62,7 +68,7 @@ export class Answerer {
     this.#monotonic = options.monotonic ?? (() => performance.now());
     this.#deadline = options.deadline ?? 20_000;
     this.#hardDeadline = options.hardDeadline ?? this.#deadline + 1_000;
-    this.#testingDeadline = options.testingDeadline ?? 1_000;
+    this.#testingDeadline = options.testingDeadline ?? TESTING_DEADLINE;
     this.#maxPending = options.maxPending ?? 1_000;
     this.#warm = new WarmCache(options.cacheEntries ?? 20_000, options.cacheBytes ?? 16 << 20);
   }
@@ -117,7 +123,7 @@ export class Answerer {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), this.#hardDeadline);
     try {
-      const decision = await orNull(this.#resolver.resolve(hop.domain, { deadline: this.#deadline }), late.signal);
+      const decision = await within(late.signal, this.#resolver.resolve(hop.domain, { deadline: this.#deadline }));
       const decidedAt = this.#monotonic();
       if (decision === null) return this.#tooLate(hop);
       const { reply, reuse } = await this.#render(flavour, hop, decision, late.signal);
@@ -168,22 +174,11 @@ export class Answerer {
     if (this.#observer.testing === undefined) return;
     const soon = AbortSignal.any([late, AbortSignal.timeout(this.#testingDeadline)]);
     const candidates = await this.#candidates(hop, soon);
-    const known = candidates.kind === "known";
-    const refused = known ? refusedHosts(policy.mx, candidates.hosts, this.#matchesMx) : [];
-    this.#observer.testing({
-      domain: hop.domain,
-      result: known ? (refused.length > 0 ? "mismatch" : "match") : "unknown",
-      refused: refused.length,
-      hosts: refused.slice(0, REFUSED_HOSTS_SHOWN),
-    });
+    this.#observer.testing(evaluateTesting(hop.domain, policy, candidates, this.#matchesMx));
   }
 
   async #candidates(hop: NextHop, limit: AbortSignal): Promise<MxCandidates> {
-    if (hop.bracketed) return onlyItself(hop.domain);
-    const outcome = await orNull(this.#lookupMx(hop.domain, limit), limit);
-    return outcome === null
-      ? { kind: "failed", detail: `MX ${hop.domain}: no answer in time` }
-      : mxCandidates(hop.domain, outcome);
+    return hop.bracketed ? onlyItself(hop.domain) : findCandidates(hop.domain, this.#lookupMx, limit);
   }
 
   #tooLate(hop: NextHop): Reply {
@@ -205,14 +200,4 @@ export class Answerer {
 function lifetime(candidates: MxCandidates | null, complete: boolean): number {
   if (!complete) return INCOMPLETE_REUSE;
   return candidates?.kind === "known" ? candidates.ttl : Number.POSITIVE_INFINITY;
-}
-
-/** `work`, or null once `limit` is aborted, whatever `work` does then. */
-function orNull<T>(work: Promise<T>, limit: AbortSignal): Promise<T | null> {
-  return new Promise((resolve, reject) => {
-    const stop = () => resolve(null);
-    if (limit.aborted) stop();
-    limit.addEventListener("abort", stop, { once: true });
-    work.then(resolve, reject).finally(() => limit.removeEventListener("abort", stop));
-  });
 }

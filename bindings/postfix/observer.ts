@@ -1,19 +1,9 @@
+import type { TestingEvaluation } from "../../host/mx/testing.ts";
 import type { Flavour } from "./policy-line.ts";
 import type { ReplyStatus, TempReason } from "./reply.ts";
 
 /** Where a reply came from: kept from before, worked out now, or known without asking anyone. */
 export type ReplySource = "warm" | "cold" | "local";
-
-/** What a testing policy would have done, had it been enforced (RFC 8461 §5). */
-export interface TestingEvaluation {
-  readonly domain: string;
-  /** "unknown": the MX lookup failed or took too long. */
-  readonly result: "match" | "mismatch" | "unknown";
-  /** How many MX hosts the policy does not permit. */
-  readonly refused: number;
-  /** The first of them, at most ten, in DNS presentation form: printable ASCII. */
-  readonly hosts: readonly string[];
-}
 
 /** Why a connection was closed by us. */
 export type CloseCause = "malformed" | "half-request" | "never-reads" | "idle" | "evicted" | "refused";

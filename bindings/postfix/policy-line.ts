@@ -1,6 +1,6 @@
 import type { HonouredPolicy } from "../../host/engine/decision.ts";
-import { isHostName, isMatchName, isWildcard } from "./host-name.ts";
-import { type MatchesMx, type MxCandidates, permittedHosts } from "./mx-candidates.ts";
+import { isHostName, isWildcard } from "../../host/mx/host-name.ts";
+import { type MatchesMx, type MxCandidates, permittedHosts } from "../../host/mx/mx-candidates.ts";
 
 /** The socketmap names we answer to; each is a form of the answer. docs/postfix.md is their contract. */
 export const FLAVOURS = ["postfix", "postfix310", "sts"] as const;
@@ -69,6 +69,14 @@ export function policyLine(
     return { kind: "temp", reason: "mx-lookup-failed", detail };
   }
   return checked(lineOf(flavour, [...exact, ...permittedHosts(policy.mx, candidates.hosts, matchesMx)]), true);
+}
+
+/**
+ * True for a host name that may stand in `match=`. A name of one label never may: `hostname`, `nexthop` and
+ * `dot-nexthop` are keywords there, and `match=hostname` would let any MX host through that forged DNS names.
+ */
+export function isMatchName(name: string): boolean {
+  return name.includes(".") && isHostName(name);
 }
 
 function lineOf(flavour: "postfix" | "sts", hosts: readonly string[]): string {

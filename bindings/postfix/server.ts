@@ -1,17 +1,9 @@
-import { createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import type { ListenTarget, TcpTarget } from "../../host/listen/listen.ts";
+import { Listeners } from "../../host/listen/listeners.ts";
 import { type Answer, Connection, type ConnectionLimits, type ConnectionState, linger } from "./connection.ts";
 import type { CloseCause, PostfixObserver } from "./observer.ts";
 import { overloadedConnectionReply } from "./reply.ts";
-import { listenUnix, type UnixTarget } from "./unix-socket.ts";
-
-export interface TcpTarget {
-  readonly kind: "tcp";
-  readonly host: string;
-  /** 0 picks a free one. */
-  readonly port: number;
-}
-
-export type ListenTarget = TcpTarget | UnixTarget;
 
 /** Loopback: the port has no authentication, it only ever answers. */
 export const DEFAULT_LISTEN: TcpTarget = { kind: "tcp", host: "127.0.0.1", port: 8461 };
@@ -52,9 +44,8 @@ export class PostfixServer {
   readonly #answer: Answer;
   readonly #limits: ServerLimits;
   readonly #closed: (cause: CloseCause) => void;
-  readonly #servers: Server[] = [];
-  readonly #cleanups: (() => Promise<void>)[] = [];
   readonly #connections = new Map<Connection, Socket>();
+  #listeners: Listeners | null = null;
   #lingering = 0;
 
   /**
@@ -63,12 +54,12 @@ export class PostfixServer {
    */
   static async start(options: PostfixServerOptions): Promise<PostfixServer> {
     const started = new PostfixServer(options);
-    try {
-      for (const target of options.listen) await started.#listen(target);
-    } catch (error) {
-      await started.close(0);
-      throw error;
-    }
+    started.#listeners = await Listeners.open({
+      targets: options.listen,
+      accept: (socket) => started.#accept(socket),
+      lost: () => started.#closed("refused"),
+      maxConnections: started.#limits.maxConnections + MAX_LINGERING,
+    });
     return started;
   }
 
@@ -85,32 +76,17 @@ export class PostfixServer {
 
   /** TCP ports listened on, in the order of the targets. */
   get ports(): number[] {
-    return this.#servers.flatMap((server) => {
-      const address = server.address();
-      return address !== null && typeof address === "object" ? [address.port] : [];
-    });
+    return this.#listeners?.ports ?? [];
   }
 
   /** Stops accepting, answers what is pending, and after `grace` milliseconds destroys what is left. */
   async close(grace = 5_000): Promise<void> {
-    const stopped = this.#servers.map((server) => new Promise<void>((done) => server.close(() => done())));
-    await Promise.all(this.#cleanups.splice(0).map((cleanup) => cleanup()));
-    for (const connection of this.#connections.keys()) connection.end();
-    const timer = setTimeout(() => {
+    const cut = () => {
       for (const socket of this.#connections.values()) socket.destroy();
-    }, grace);
-    await Promise.all(stopped);
-    clearTimeout(timer);
-  }
-
-  async #listen(target: ListenTarget): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
-    server.maxConnections = this.#limits.maxConnections + MAX_LINGERING;
-    if (target.kind === "unix") this.#cleanups.push(await listenUnix(server, target));
-    else await listenTcp(server, target);
-    // Out of file descriptors: that client is lost, the listener is not.
-    server.on("error", () => this.#closed("refused"));
-    this.#servers.push(server);
+    };
+    await this.#listeners?.close(grace, cut, () => {
+      for (const connection of this.#connections.keys()) connection.end();
+    });
   }
 
   #accept(socket: Socket): void {
@@ -149,14 +125,4 @@ export class PostfixServer {
     socket.once("close", () => this.#lingering--);
     linger(socket, overloadedConnectionReply(this.#limits.maxConnections).bytes, this.#limits.lingerTime);
   }
-}
-
-function listenTcp(server: Server, target: TcpTarget): Promise<void> {
-  return new Promise((done, failed) => {
-    server.once("error", failed);
-    server.listen(target.port, target.host, () => {
-      server.off("error", failed);
-      done();
-    });
-  });
 }

@@ -34,12 +34,16 @@ export interface SocketAddress extends UnixAddress {
 
 export type ListenAddress = TcpAddress | SocketAddress;
 
-export interface PostfixListener {
-  readonly kind: "postfix";
+/** Where an MTA asks; each kind is a protocol. */
+export interface MtaListener<Kind extends MtaKind = MtaKind> {
+  readonly kind: Kind;
   readonly address: ListenAddress;
   /** Milliseconds a request may wait for a first discovery (AMB-09). */
   readonly deadline: number;
 }
+
+export type MtaKind = "postfix" | "exim" | "opensmtpd";
+export type PostfixListener = MtaListener<"postfix">;
 
 /** The only place where anything can be changed: a unix socket of mode 0600, never TCP. */
 export interface ControlListener {
@@ -52,7 +56,7 @@ export interface HttpListener {
   readonly address: ListenAddress;
 }
 
-export type Listener = PostfixListener | ControlListener | HttpListener;
+export type Listener = MtaListener | ControlListener | HttpListener;
 
 /** CA certificates to verify policy hosts against: where they come from, and the PEM text. */
 export interface CaFile {

@@ -4,7 +4,8 @@ import type {
   HttpListener,
   ListenAddress,
   Listener,
-  PostfixListener,
+  MtaKind,
+  MtaListener,
   SocketAddress,
 } from "./config.ts";
 import { readDuration } from "./durations.ts";
@@ -23,7 +24,6 @@ type Entry = Readonly<Record<string, string | ListenerOptions>>;
 
 const SOCKET_MODE = String(schemaOf(["listen", 0, "http", "mode"]).default);
 const CONTROL_MODE = String(schemaOf(["listen", 0, "control", "mode"]).default);
-const DEADLINE = schemaOf(["listen", 0, "postfix", "deadline"]);
 
 /** The entries of `listen`; those that are undefined were refused by the schema already. Faulty ones are left out. */
 export function readListeners(entries: readonly (Entry | undefined)[], report: Report): readonly Listener[] {
@@ -51,7 +51,9 @@ function readListener(kind: Listener["kind"], value: string | ListenerOptions, r
   if (address === null) return null;
   switch (kind) {
     case "postfix":
-      return { kind, address, deadline: readDeadline(options.deadline, report) } satisfies PostfixListener;
+    case "exim":
+    case "opensmtpd":
+      return { kind, address, deadline: readDeadline(kind, options.deadline, report) } satisfies MtaListener;
     case "http":
       return { kind, address } satisfies HttpListener;
     case "control":
@@ -60,8 +62,9 @@ function readListener(kind: Listener["kind"], value: string | ListenerOptions, r
   }
 }
 
-function readDeadline(text = String(DEADLINE.default), report: Report): number {
-  return readDuration(text, DEADLINE, (message) => report(["deadline"], message));
+function readDeadline(kind: MtaKind, text: string | undefined, report: Report): number {
+  const schema = schemaOf(["listen", 0, kind, "deadline"]);
+  return readDuration(text ?? String(schema.default), schema, (message) => report(["deadline"], message));
 }
 
 function readAddress(value: string | ListenerOptions, mode: string, report: Report): ListenAddress | null {

@@ -23,10 +23,16 @@ const every = <Member extends string>(members: Readonly<Record<Member, true>>): 
 
 const VERDICTS = ["policy", "none", "temp", "error"] as const;
 const CLOSE_CAUSES = ["malformed", "half-request", "never-reads", "idle", "evicted", "refused"] as const;
+const EXIM_OUTCOMES = ["delivered", "no-starttls", "tls-failed", "dane-failed", "deferred"] as const;
 const DNS_TYPES = ["txt", "mx"] as const;
 const MODES = every<PolicyMode>({ enforce: true, testing: true, none: true });
 
-const LISTENERS = every<Exclude<Listener["kind"], "http">>({ postfix: true, control: true });
+const LISTENERS = every<Exclude<Listener["kind"], "http">>({
+  postfix: true,
+  exim: true,
+  opensmtpd: true,
+  control: true,
+});
 
 const STATUSES = every<LookupStatus>({
   cached: true,
@@ -230,6 +236,14 @@ export const METRICS = {
     alert:
       "rising for many domains at once: check the CA list and the clock of this machine; for one domain: its postmaster.",
     labels: {},
+  },
+  exim_outcomes_total: {
+    kind: "counter",
+    meaning:
+      "What became of attempts at MX hosts under an enforced policy, as Exim reports them; a DANE failure is reported as dane-failed and again as what it led to.",
+    alert:
+      "no-starttls and tls-failed together above a tenth of delivered for 1 h: publishers' mistakes, or somebody on the path.",
+    labels: { outcome: EXIM_OUTCOMES },
   },
   connections_closed_total: {
     kind: "counter",

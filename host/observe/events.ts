@@ -151,6 +151,17 @@ export const EVENTS = {
     sentence: "{domain}: no MX host is permitted by policy {id}; the mail stays queued",
     todo: "an MX forged or not yet in the policy: run: mta-sts query {domain} and tell its postmaster",
   },
+  "host-not-permitted": {
+    level: "warn",
+    sentence: "{domain}: MX host {host} is not permitted by policy {id}; the MTA was told not to use it",
+    todo: "an MX forged or not yet in the policy: run: mta-sts query {domain} and tell its postmaster",
+  },
+  "host-failed": {
+    level: "warn",
+    sentence:
+      "{domain}: MX host {host} did not meet the policy, {outcome} ({detail}); the mail goes to another host or stays queued",
+    todo: "run: mta-sts query {domain}; tell its postmaster, unless other senders reach the host: then look for somebody on the path",
+  },
   "testing-mismatch": {
     level: "info",
     sentence: "{domain}: the testing policy does not permit {hosts}; the mail is delivered all the same",

@@ -15,6 +15,7 @@ export const COMMANDS = [
   "setId",
   "setMx",
   "setMxBehaviour",
+  "setTlsa",
   "breakPolicyHost",
   "mendPolicyHost",
   "releasePolicyHost",

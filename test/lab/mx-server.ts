@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, createServer as createTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
 import type { CertificateSpec, TestCa } from "./ca.ts";
@@ -77,6 +77,7 @@ export class MxServer {
   // One set of keys for all connections: sessions can be resumed, as with most servers.
   readonly #ticketKeys = randomBytes(48);
   #behaviour: MxBehaviour = {};
+  #certificatePem = "";
   #tlsOptions: TlsOptions = {};
 
   private constructor(name: string, ca: TestCa, server: Server) {
@@ -117,9 +118,15 @@ export class MxServer {
     return this.#behaviour;
   }
 
+  /** The certificate it shows without SNI. */
+  get certificate(): X509Certificate {
+    return new X509Certificate(this.#certificatePem);
+  }
+
   /** From the next connection on. */
   async behave(behaviour: MxBehaviour): Promise<void> {
     const { certPem, keyPem } = await this.#ca.issueFor(this.name, behaviour.certificate ?? "good");
+    this.#certificatePem = certPem;
     const { starttls } = behaviour;
     const version = starttls === "tls1.0" ? ONLY("TLSv1") : starttls === "tls1.1" ? ONLY("TLSv1.1") : {};
     this.#tlsOptions = { cert: certPem, key: keyPem, ticketKeys: this.#ticketKeys, ...version };

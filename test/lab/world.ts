@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type CertificateSpec, createCa, type TestCa } from "./ca.ts";
 import { type DnsName, labelsOf, nameText } from "./dns-name.ts";
 import { DnsServer, type SeenQuery } from "./dns-server.ts";
@@ -96,6 +97,18 @@ export class World {
     const server = this.#mxServers.get(nameText(labelsOf(exchange)));
     if (server === undefined) throw new Error(`lab: no MX host ${nameText(labelsOf(exchange))}`);
     await server.behave(behaviour);
+  }
+
+  /** Publishes an authenticated TLSA record for an MX host (RFC 7672): DANE-EE, the key it has now or another one. */
+  async setTlsa(mx: string, key: "own" | "other"): Promise<void> {
+    const server = this.#mxServers.get(mx);
+    if (server === undefined) throw new Error(`lab: no MX host ${mx}`);
+    const spki = server.certificate.publicKey.export({ type: "spki", format: "der" });
+    const digest = createHash("sha256")
+      .update(key === "own" ? spki : "another key")
+      .digest();
+    const raw = Buffer.concat([Buffer.of(3, 1, 1), digest]);
+    this.dns.zone.set(`_25._tcp.${mx}`, "TLSA", { records: [{ raw }], ttl: this.#options.ttl ?? 300, secure: true });
   }
 
   /** Changes how the policy host behaves, or makes its address one where nobody listens. */

@@ -15,6 +15,8 @@ export interface DaemonOptions {
   readonly caFile: string;
   /** Unix sockets to answer Postfix on, beside TCP. */
   readonly sockets: readonly string[];
+  /** More entries for `listen`, such as those of other MTAs. */
+  readonly listeners?: readonly object[];
   /** How long Postfix is made to wait for a discovery; default as built in. */
   readonly deadline?: string | undefined;
 }
@@ -60,12 +62,13 @@ export class DaemonProcess {
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    const { directory, caFile, sockets, deadline } = options;
+    const { directory, caFile, sockets, listeners = [], deadline } = options;
     const patience = deadline === undefined ? {} : { deadline };
     const config = {
       listen: [
         { postfix: { address: policyAddress, ...patience } },
         ...sockets.map((path) => ({ postfix: { path, mode: "0666", ...patience } })),
+        ...listeners,
         { control: `unix:${join(directory, "control.sock")}` },
         { http: `127.0.0.1:${httpPort}` },
       ],
@@ -75,7 +78,7 @@ export class DaemonProcess {
       log: { format: "json" },
     };
     // JSON is YAML.
-    writeFileSync(this.#configFile, JSON.stringify(config, null, 2));
+    writeFileSync(this.configFile, JSON.stringify(config, null, 2));
   }
 
   get storePath(): string {
@@ -89,7 +92,7 @@ export class DaemonProcess {
     const since = this.mark();
     const offsets = ["--monotonic", "--boottime"].flatMap((clock) => [clock, String(this.#later)]);
     const time = ["--time", ...offsets, "--fork", "--kill-child=SIGKILL"];
-    const command = [process.execPath, program, "serve", "--config", this.#configFile];
+    const command = [process.execPath, program, "serve", "--config", this.configFile];
     const child = this.#options.namespace.spawn("unshare", [...time, ...command], {
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -172,7 +175,8 @@ export class DaemonProcess {
     return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(" ") + 1));
   }
 
-  get #configFile(): string {
+  /** The daemon's configuration, which commands read too. */
+  get configFile(): string {
     return join(this.#options.directory, "mta-sts.yaml");
   }
 

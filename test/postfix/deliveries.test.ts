@@ -6,7 +6,7 @@ import { certificateCases, type DeliveryCase, starttlsCases } from "./delivery-c
 import { expectOutcome } from "./expect-outcome.ts";
 import { postfix37, postfix310, whyUnavailable } from "./flavour.ts";
 import { brokenPromises } from "./promise-kept.ts";
-import { failureCases, mxCases, opportunisticCases } from "./routing-cases.ts";
+import { failureCases, mxCases, opportunisticCases, otherDomains, setOddRecords } from "./routing-cases.ts";
 import { openSite, type SendingSite } from "./sending-site.ts";
 
 const cases: readonly DeliveryCase[] = [
@@ -17,19 +17,7 @@ const cases: readonly DeliveryCase[] = [
   ...opportunisticCases,
 ];
 
-/** Hosts and domains beside those of the cases. */
-const others: Readonly<Record<string, DomainSpec>> = {
-  "aliases.test": {
-    mx: [
-      { exchange: "target.aliases.test", certificate: { names: ["mx.alias.test"] } },
-      "other.aliases.test",
-      "implicit.test",
-      "unlisted.test",
-    ],
-  },
-  "sub.parent.test": { mx: [{ exchange: "mx.sub.parent.test", starttls: "stripped" }] },
-};
-const domains = { ...others, ...Object.fromEntries(cases.map(({ domain, spec }) => [domain, spec])) };
+const domains = { ...otherDomains, ...Object.fromEntries(cases.map(({ domain, spec }) => [domain, spec])) };
 
 const setups = [
   [postfix37, "postfix"],
@@ -45,10 +33,7 @@ for (const [flavour, map] of setups) {
 
     beforeAll(async () => {
       site = await openSite({ flavour, domains, instances: { main: { map } } });
-      await site.world.setDns("mx.alias.test", "CNAME", ["target.aliases.test"]);
-      await site.world.setDns("mx.aliased.test", "CNAME", ["other.aliases.test"]);
-      await site.world.setDns("mxfail.test", "MX", { answer: "servfail" });
-      await site.world.setDns("gone.test", "MX", { answer: "nxdomain" });
+      await setOddRecords(site.world);
     });
     afterAll(() => site?.close());
 

@@ -3,6 +3,7 @@ import { chownSync, copyFileSync, existsSync, mkdirSync, utimesSync, watch, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Namespace } from "../lab/namespace.ts";
+import { enterScript } from "../roots/debian-root.ts";
 import { type PostfixFlavour, userId } from "./flavour.ts";
 import { type Delivery, MailLog, type WaitOptions } from "./mail-log.ts";
 import type { NamespaceDoor } from "./namespace-door.ts";
@@ -64,7 +65,7 @@ export class PostfixInstance {
     writeFileSync(this.#mainCf, mainCf(config));
     this.#settle();
     writeFileSync(join(this.directory, "conf/master.cf"), masterCf(config));
-    writeFileSync(join(this.directory, "enter"), enterScript(options.flavour), { mode: 0o755 });
+    writeFileSync(join(this.directory, "enter"), enterScript(options.flavour.root), { mode: 0o755 });
     this.log = new MailLog(join(this.directory, "maillog"));
   }
 
@@ -236,18 +237,6 @@ export class PostfixInstance {
     const { code, stdout, stderr } = await this.#options.namespace.run(file, args, { timeout: 150_000 });
     return { rc: code ?? -1, stdout, stderr };
   }
-}
-
-/**
- * Runs its arguments in the flavour's root. The bind mounts are made in the private mount namespace that
- * `ip netns exec` gives to every command, so they go when the last process does.
- */
-function enterScript(flavour: PostfixFlavour): string {
-  if (flavour.root === "") return '#!/bin/sh\nexec "$@"\n';
-  const bind = (path: string) => `mount --bind ${path} '${flavour.root}${path}'\n`;
-  const shared = `mkdir -p '${flavour.root}${tmpdir()}'\nmount --rbind '${tmpdir()}' '${flavour.root}${tmpdir()}'\n`;
-  const binds = [bind("/etc/resolv.conf"), bind("/etc/hosts"), `mount --rbind /dev '${flavour.root}/dev'\n`];
-  return `#!/bin/sh\nset -e\n${shared}${binds.join("")}exec chroot '${flavour.root}' "$@"\n`;
 }
 
 function ended(child: ChildProcess): Promise<CommandResult> {

@@ -1,4 +1,5 @@
-import type { MxEntry } from "../lab/domain-spec.ts";
+import type { DomainSpec, MxEntry } from "../lab/domain-spec.ts";
+import type { RemoteWorld } from "../lab/lab-client.ts";
 import { type DeliveryCase, type Expected, enforce, type Outcome, unverified, verified } from "./delivery-cases.ts";
 
 const rogue = (name: string): MxEntry => ({ exchange: `mx.${name}.evil.test` });
@@ -216,3 +217,24 @@ export const opportunisticCases: readonly DeliveryCase[] = [
     outcome: inClear("mx.sub.parent.test"),
   },
 ];
+
+/** Hosts and domains beside those of the cases. */
+export const otherDomains: Readonly<Record<string, DomainSpec>> = {
+  "aliases.test": {
+    mx: [
+      { exchange: "target.aliases.test", certificate: { names: ["mx.alias.test"] } },
+      "other.aliases.test",
+      "implicit.test",
+      "unlisted.test",
+    ],
+  },
+  "sub.parent.test": { mx: [{ exchange: "mx.sub.parent.test", starttls: "stripped" }] },
+};
+
+/** What a domain description cannot say of the cases. */
+export async function setOddRecords(world: RemoteWorld): Promise<void> {
+  await world.setDns("mx.alias.test", "CNAME", ["target.aliases.test"]);
+  await world.setDns("mx.aliased.test", "CNAME", ["other.aliases.test"]);
+  await world.setDns("mxfail.test", "MX", { answer: "servfail" });
+  await world.setDns("gone.test", "MX", { answer: "nxdomain" });
+}

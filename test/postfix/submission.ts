@@ -10,7 +10,7 @@ export interface Message {
   readonly smtputf8?: boolean;
 }
 
-/** Sends one message over a connected, paused socket (plain SMTP) and closes it. Returns the queue id: Postfix's, or Haraka's UUID. */
+/** Sends one message over a connected, paused socket (plain SMTP) and closes it. Returns the queue id; Haraka's is a UUID. */
 export async function submit(socket: Socket, message: Message): Promise<string> {
   const replies = smtpReplies(socket);
   const expect = async (code: string): Promise<string> => {
@@ -32,7 +32,7 @@ export async function submit(socket: Socket, message: Message): Promise<string> 
     for (const recipient of recipients) await say(`RCPT TO:<${recipient}>`, "250");
     await say("DATA", "354");
     const accepted = await say(`${text(message, recipients)}\r\n.`, "250");
-    const queueId = /queued (?:as |\()([\w-]+)/i.exec(accepted)?.[1];
+    const queueId = /(?:queued (?:as |\()|^250 2\.0\.0 (?=[0-9a-f]{8}\b))([\w-]+)/i.exec(accepted)?.[1];
     if (queueId === undefined) throw new Error(`no queue id in: ${accepted}`);
     await say("QUIT", "221");
     return queueId;

@@ -95,7 +95,7 @@ describe("an environment variable", () => {
     ],
     ["MTA_STS_STORE_TYPE", "redis", 'MTA_STS_STORE_TYPE: store.type: "redis" is not available in this version'],
     ["MTA_STS_LISTEN", "127.0.0.1:8461", "MTA_STS_LISTEN: expected kind=address"],
-    ["MTA_STS_LISTEN", "exim=unix:/x", 'MTA_STS_LISTEN: "exim" is not available in this version'],
+    ["MTA_STS_LISTEN", "exm=unix:/x", 'MTA_STS_LISTEN: unknown key "exm", did you mean "exim"?'],
     ["MTA_STS_LISTEN", "control=127.0.0.1:1", "MTA_STS_LISTEN: listen[0].control: expected a unix socket"],
   ])("%s=%s stops the start", (variable, text, expected) => {
     expect(() => load({ env: { [variable]: text } })).toThrow(expected);

@@ -78,6 +78,8 @@ describe("a file", () => {
 listen:
   - postfix: { path: unix:/var/spool/postfix/mta-sts/postfix.sock, mode: "0666", group: postfix, deadline: 5s }
   - postfix: { address: "[::1]:8461" }
+  - exim: { path: /run/e.sock, group: Debian-exim }
+  - opensmtpd: 127.0.0.1:8464
   - control: { path: /run/c.sock, mode: "0600" }
   - http: { path: /run/h.sock, mode: "640", group: "33" }
 dns: { servers: [192.0.2.1, "[2001:db8::1]:5353"], timeout: 500ms }
@@ -93,6 +95,12 @@ log: { level: debug, format: json }
         deadline: 5_000,
       },
       { kind: "postfix", address: { transport: "tcp", host: "::1", port: 8461 }, deadline: 20_000 },
+      {
+        kind: "exim",
+        address: { transport: "unix", path: "/run/e.sock", mode: 0o660, group: "Debian-exim" },
+        deadline: 4_000,
+      },
+      { kind: "opensmtpd", address: { transport: "tcp", host: "127.0.0.1", port: 8464 }, deadline: 20_000 },
       { kind: "control", address: { transport: "unix", path: "/run/c.sock", mode: 0o600, group: null } },
       { kind: "http", address: { transport: "unix", path: "/run/h.sock", mode: 0o640, group: "33" } },
     ]);
@@ -197,9 +205,9 @@ describe("an error in a file", () => {
       'config.yaml:1:22: policy.leniency[0]: expected one of outer-blanks, blank-lines, byte-order-mark, missing-content-type, found "tolerant"',
     ],
     [
-      "the Exim listener",
-      "listen:\n  - exim: unix:/run/x\n",
-      'config.yaml:2:5: "exim" is not available in this version; expected postfix, control or http',
+      "a deadline that Exim would not wait for",
+      "listen:\n  - exim: { path: /run/x, deadline: 20s }\n",
+      'config.yaml:2:37: listen[0].exim.deadline: expected a duration from 1s to 4s, such as 4s, found "20s"',
     ],
     [
       "the Redis store",

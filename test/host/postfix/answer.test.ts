@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Answerer, type AnswererOptions } from "../../../bindings/postfix/answer.ts";
-import type { TestingEvaluation } from "../../../bindings/postfix/observer.ts";
 import type { Decision } from "../../../host/engine/decision.ts";
+import type { TestingEvaluation } from "../../../host/mx/testing.ts";
 import { honour, matchesMx, mxFailed, mxNone, mxRecords, none, policy, ScriptedWorld, temp } from "./scripted-world.ts";
 
 const NO_MATCH = "OK secure match=mta-sts-no-match.invalid servername=hostname";

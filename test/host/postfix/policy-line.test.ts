@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { mxCandidates, permittedHosts, refusedHosts } from "../../../bindings/postfix/mx-candidates.ts";
 import {
   FLAVOURS,
   type Flavour,
@@ -10,6 +9,7 @@ import {
   policyLine,
 } from "../../../bindings/postfix/policy-line.ts";
 import type { DnsOutcome, MxRecord } from "../../../host/dns/types.ts";
+import { mxCandidates, permittedHosts, refusedHosts } from "../../../host/mx/mx-candidates.ts";
 import { matchesMx, mxFailed, mxNone, mxRecords, policy } from "./scripted-world.ts";
 
 const PIN = "protocols=!SSLv2:!SSLv3:!TLSv1:!TLSv1.1";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { okReply } from "../../../bindings/postfix/reply.ts";
 import { PostfixServer } from "../../../bindings/postfix/server.ts";
-import type { UnixTarget } from "../../../bindings/postfix/unix-socket.ts";
+import type { UnixTarget } from "../../../host/listen/unix-socket.ts";
 import { SocketmapClient } from "./socketmap-client.ts";
 
 let directory = "";

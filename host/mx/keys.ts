@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { canonicalDomain } from "../../host/dns/names.ts";
+import { canonicalDomain } from "../dns/names.ts";
 
 /** What a lookup key asks for. */
 export type LookupKey =
@@ -25,8 +25,8 @@ const DOT = 0x2e;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Reads the key of a policy lookup: a next hop as Postfix or Sendmail writes it, raw, in any case, perhaps with
- * U-labels (Postfix folds nothing). Host and port are cut where Postfix cuts them, an empty port included.
+ * Reads the key of a policy lookup: a next hop as an MTA writes it, raw, in any case, perhaps with U-labels
+ * (Postfix folds nothing). Host and port are cut where Postfix cuts them, an empty port included.
  */
 export function classifyKey(key: Uint8Array): LookupKey {
   if (key.length === 0) return none("empty");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { classifyKey } from "../../../bindings/postfix/keys.ts";
+import { classifyKey } from "../../../host/mx/keys.ts";
 
 const read = (key: string | Buffer) => {
   const found = classifyKey(Buffer.from(key as string));

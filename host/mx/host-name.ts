@@ -4,21 +4,13 @@ const NUMBER = /^(?:[0-9]+|0x[0-9a-f]*)$/;
 
 /**
  * True for a lower-case LDH host name of at most 253 octets whose last label is not a number (so never an address).
- * This is the binding's own check: an MX name or a pattern comes from the network, and `:`, space, `=`, `{` or `,`
- * in it would be syntax to Postfix. It repeats what core and DNS client promise, on purpose.
+ * This is the bindings' own check: an MX name or a pattern comes from the network, and `:`, space, `=`, `{`, `,` or `|`
+ * in it would be syntax to some MTA. It repeats what core and DNS client promise, on purpose.
  */
 export function isHostName(name: string): boolean {
   if (name.length === 0 || name.length > 253) return false;
   const labels = name.split(".");
   return labels.every((label) => LABEL.test(label)) && !NUMBER.test(labels[labels.length - 1] as string);
-}
-
-/**
- * True for a host name that may stand in `match=`. A name of one label never may: `hostname`, `nexthop` and
- * `dot-nexthop` are keywords there, and `match=hostname` would let any MX host through that forged DNS names.
- */
-export function isMatchName(name: string): boolean {
-  return name.includes(".") && isHostName(name);
 }
 
 /** True for "*." and a host name (RFC 8461 §3.2, sts-policy-mx). */

@@ -1,0 +1,39 @@
+import { randomInt } from "node:crypto";
+import type { MtaListener } from "../../host/config/config.ts";
+import { type AnswerLine, LineServer } from "../../host/listen/line-server.ts";
+import { type QuestionOptions, Questions } from "../../host/mx/question.ts";
+import { EximAnswerer, NOT_UNDERSTOOD } from "../exim/answer.ts";
+import { ERROR, OpenSmtpdAnswerer } from "../opensmtpd/answer.ts";
+import { targetOf } from "./listeners.ts";
+import type { Observers } from "./observers.ts";
+
+/** Listeners of one kind and deadline that speak a line protocol. Rejects when one cannot be listened on. */
+export function startLineServer(
+  kind: "exim" | "opensmtpd",
+  listeners: readonly MtaListener[],
+  questions: QuestionOptions,
+  observers: Observers,
+): Promise<LineServer> {
+  const speak = { exim: speakExim, opensmtpd: speakOpenSmtpd }[kind];
+  return LineServer.start({
+    ...speak(questions, observers),
+    listen: listeners.map(({ address }) => targetOf(address)),
+    closed: observers.closed,
+  });
+}
+
+interface Protocol {
+  readonly answer: AnswerLine;
+  readonly malformed: string;
+}
+
+function speakExim(options: QuestionOptions, { exim }: Observers): Protocol {
+  const answerer = new EximAnswerer(new Questions(options, exim), exim);
+  return { answer: (line) => answerer.answer(line), malformed: NOT_UNDERSTOOD };
+}
+
+function speakOpenSmtpd(options: QuestionOptions, { opensmtpd }: Observers): Protocol {
+  const random = (limit: number) => (limit > 1 ? randomInt(limit) : 0);
+  const answerer = new OpenSmtpdAnswerer(new Questions(options, opensmtpd), opensmtpd, random);
+  return { answer: (line) => answerer.answer(line), malformed: ERROR };
+}

@@ -1,0 +1,60 @@
+import { permittedHosts } from "../../host/mx/mx-candidates.ts";
+import type { QuestionObserver, Questions } from "../../host/mx/question.ts";
+import { type EximOutcome, outcomeOf } from "./outcome.ts";
+import { type EximEvent, parseRequest } from "./request.ts";
+
+/** What metrics and logs hear from the binding beside its questions. */
+export interface EximObserver extends QuestionObserver {
+  /** Exim was about to use a host that the policy does not permit, and was told no. */
+  refused?(domain: string, host: string, policyId: string): void;
+  outcome?(outcome: EximOutcome, event: EximEvent): void;
+}
+
+/** Anything but "none" and "yes" is strict to Exim, so a request that we do not understand cannot open anything. */
+export const NOT_UNDERSTOOD =
+  "error: expected MODE domain, MXOK domain host, or EVENT name domain host address errno text";
+
+/** Turns one line of Exim's ${readsocket} into one reply. */
+export class EximAnswerer {
+  readonly #questions: Questions;
+  readonly #observer: EximObserver;
+
+  constructor(questions: Questions, observer: EximObserver = {}) {
+    this.#questions = questions;
+    this.#observer = observer;
+  }
+
+  /** `line` is a request without its line end, in Latin-1 characters. Never rejects. */
+  async answer(line: string): Promise<string> {
+    const request = parseRequest(line.endsWith("\r") ? line.slice(0, -1) : line);
+    switch (request?.verb) {
+      case "MODE":
+        return this.#mode(request.domain);
+      case "MXOK":
+        return this.#mxOk(request.domain, request.host);
+      case "EVENT":
+        this.#observer.outcome?.(outcomeOf(request), request);
+        return "";
+      default:
+        this.#observer.answered?.("error");
+        return NOT_UNDERSTOOD;
+    }
+  }
+
+  async #mode(domain: string): Promise<"none" | "enforce" | "temp"> {
+    const { kind } = await this.#questions.ruling(domain);
+    this.#observer.answered?.(kind === "enforce" ? "policy" : kind);
+    return kind;
+  }
+
+  /** May this MX host have mail of the domain? Where the policy has gone since Exim asked for the mode, any may. */
+  async #mxOk(domain: string, name: string): Promise<"yes" | "no" | "temp"> {
+    const ruling = await this.#questions.ruling(domain);
+    this.#observer.answered?.(ruling.kind === "enforce" ? "policy" : ruling.kind);
+    if (ruling.kind !== "enforce") return ruling.kind === "none" ? "yes" : "temp";
+    const host = name.toLowerCase().replace(/\.$/, "");
+    if (permittedHosts(ruling.mx, [host], this.#questions.matchesMx).length > 0) return "yes";
+    this.#observer.refused?.(ruling.domain, host, ruling.id);
+    return "no";
+  }
+}

@@ -1,0 +1,30 @@
+/** What Exim asks; docs/mtas.md is the contract. */
+export type EximRequest =
+  | { readonly verb: "MODE"; readonly domain: string }
+  | { readonly verb: "MXOK"; readonly domain: string; readonly host: string }
+  | ({ readonly verb: "EVENT" } & EximEvent);
+
+/** One outcome that Exim's event_action reports. */
+export interface EximEvent {
+  /** Exim's own name: "msg:delivery", "msg:host:defer", "dane:fail". */
+  readonly name: string;
+  readonly domain: string;
+  readonly host: string;
+  readonly address: string;
+  /** Exim's errno; "0" where there is none. */
+  readonly errno: string;
+  /** Exim's words, perhaps from the network. */
+  readonly data: string;
+}
+
+const EVENT = /^EVENT ([a-z:]+) (\S+) (\S+) (\S+) (-?[0-9]+)(?: (.*))?$/;
+
+/** One line without its end; null for everything that is no request. */
+export function parseRequest(line: string): EximRequest | null {
+  const [verb, first, second, more] = line.split(" ");
+  if (verb === "MODE" && first && second === undefined) return { verb, domain: first };
+  if (verb === "MXOK" && first && second && more === undefined) return { verb, domain: first, host: second };
+  const [, name, domain, host, address, errno, data = ""] = EVENT.exec(line) ?? [];
+  if (name === undefined) return null;
+  return { verb: "EVENT", name, domain, host, address, errno, data } as EximRequest;
+}

@@ -1,0 +1,130 @@
+import type { Socket } from "node:net";
+import type { ListenTarget } from "./listen.ts";
+import { Listeners } from "./listeners.ts";
+
+/** Answers one request, without its line end (Latin-1: every octet is one character); must not reject. */
+export type AnswerLine = (line: string) => Promise<string>;
+
+/** Times in milliseconds. */
+export interface LineLimits {
+  readonly maxConnections: number;
+  readonly maxRequestBytes: number;
+  /** From the connection to the end of the request. */
+  readonly requestTime: number;
+  /** From our last byte to the client's end of the connection. */
+  readonly lingerTime: number;
+}
+
+export const DEFAULT_LINE_LIMITS: LineLimits = {
+  maxConnections: 1024,
+  maxRequestBytes: 4096,
+  requestTime: 5_000,
+  lingerTime: 1_000,
+};
+
+/** Why a connection got no answer. */
+export type LineFault = "malformed" | "half-request" | "refused";
+
+export interface LineServerOptions {
+  readonly listen: readonly ListenTarget[];
+  readonly answer: AnswerLine;
+  /** The reply to bytes that are no request; it must make the client fail closed. */
+  readonly malformed: string;
+  readonly closed?: (cause: LineFault) => void;
+  readonly limits?: Partial<LineLimits>;
+}
+
+/**
+ * One request for each connection: a line in, some bytes without a line end out, then we close. The client may have
+ * closed its half before the answer is there, as Exim's ${readsocket} does.
+ */
+export class LineServer {
+  readonly #options: LineServerOptions;
+  readonly #limits: LineLimits;
+  readonly #sockets = new Set<Socket>();
+  #listeners: Listeners | null = null;
+
+  /** Listens on every target, or on none. Rejects when one of them cannot be listened on. */
+  static async start(options: LineServerOptions): Promise<LineServer> {
+    const started = new LineServer(options);
+    started.#listeners = await Listeners.open({
+      targets: options.listen,
+      accept: (socket) => started.#accept(socket),
+      lost: () => options.closed?.("refused"),
+    });
+    return started;
+  }
+
+  private constructor(options: LineServerOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LINE_LIMITS, ...options.limits };
+  }
+
+  /** Connections open now. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** TCP ports listened on, in the order of the targets. */
+  get ports(): number[] {
+    return this.#listeners?.ports ?? [];
+  }
+
+  /** Stops accepting, lets what is asked be answered, and after `grace` milliseconds destroys what is left. */
+  async close(grace = 5_000): Promise<void> {
+    await this.#listeners?.close(grace, () => {
+      for (const socket of this.#sockets) socket.destroy();
+    });
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#sockets.size >= this.#limits.maxConnections) {
+      this.#options.closed?.("refused");
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.#sockets.delete(socket));
+    void this.#converse(socket);
+  }
+
+  async #converse(socket: Socket): Promise<void> {
+    const line = await this.#request(socket);
+    if (line === null) return;
+    const reply = line === "malformed" ? this.#options.malformed : await this.#options.answer(line.text);
+    if (line === "malformed") this.#options.closed?.("malformed");
+    // What is still sent is read and dropped: closing with unread input would reset the connection and lose the reply.
+    socket.on("end", () => socket.destroy());
+    socket.setTimeout(this.#limits.lingerTime, () => socket.destroy());
+    socket.end(reply, "latin1", () => {
+      if (socket.readableEnded) socket.destroy();
+    });
+    socket.resume();
+  }
+
+  /** The first line, or all there is when the client ends without a line end; null when the client went away. */
+  #request(socket: Socket): Promise<{ readonly text: string } | "malformed" | null> {
+    return new Promise((resolve) => {
+      let bytes = Buffer.alloc(0);
+      const done = (outcome: { readonly text: string } | "malformed" | null) => {
+        clearTimeout(timer);
+        socket.removeAllListeners("data").removeAllListeners("end");
+        resolve(outcome);
+      };
+      const timer = setTimeout(() => {
+        this.#options.closed?.("half-request");
+        socket.destroy();
+        done(null);
+      }, this.#limits.requestTime);
+      socket.once("close", () => done(null));
+      socket.on("end", () => done(bytes.length > 0 ? { text: bytes.toString("latin1") } : "malformed"));
+      socket.on("data", (chunk: Buffer) => {
+        bytes = Buffer.concat([bytes, chunk]);
+        const end = bytes.indexOf(0x0a);
+        if ((end < 0 ? bytes.length : end) > this.#limits.maxRequestBytes) done("malformed");
+        else if (end >= 0) done({ text: bytes.subarray(0, end).toString("latin1") });
+      });
+    });
+  }
+}

@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { EximAnswerer, type EximObserver } from "../../../bindings/exim/answer.ts";
+import { Questions } from "../../../host/mx/question.ts";
+import { honour, matchesMx, mxRecords, policy, ScriptedWorld, temp } from "../postfix/scripted-world.ts";
+
+function exim(told: unknown[] = [], maxPending = 10) {
+  const world = new ScriptedWorld();
+  const observer: EximObserver = {
+    answered: (verdict) => told.push(verdict),
+    testing: ({ result }) => told.push(`testing ${result}`),
+    deferred: (domain, reason) => told.push(`deferred ${domain} ${reason}`),
+    refused: (domain, host, id) => told.push(`refused ${domain} ${host} ${id}`),
+    failed: (domain, error) => told.push(`failed ${domain} ${(error as Error).message}`),
+    outcome: (outcome, { domain, host, data }) => told.push(`${outcome} ${domain} ${host} ${data}`),
+  };
+  const options = { resolver: world, lookupMx: world.lookupMx, matchesMx, deadline: 200, maxPending };
+  const answerer = new EximAnswerer(new Questions(options, observer), observer);
+  return { world, ask: (line: string) => answerer.answer(line) };
+}
+
+describe("the line protocol for Exim", () => {
+  it.each([
+    ["enforce", honour("a.example", policy("enforce", ["mx.a.example"])), "enforce"],
+    ["testing", honour("a.example", policy("testing", ["mx.a.example"])), "none"],
+    ["none", honour("a.example", policy("none", [])), "none"],
+    ["no decision", temp("a.example", "SERVFAIL"), "temp"],
+  ])("answers MODE under %s", async (_, decision, reply) => {
+    const { world, ask } = exim();
+    world.decisions.set("a.example", decision);
+    expect(await ask("MODE a.example")).toBe(reply);
+  });
+
+  it.each([
+    ["MODE A.Example.", "policy a.example"],
+    ["MODE b\u00c3\u00bccher.example", "policy xn--bcher-kva.example"],
+  ])("canonicalises %s (R-8461-KEY-01)", async (line, asked) => {
+    const { world, ask } = exim();
+    await ask(line);
+    expect(world.asked).toEqual([asked]);
+  });
+
+  it.each(["MODE [192.0.2.1]", "MODE 192.0.2.1", "MODE .example"])(
+    "has no policy for %s and asks nobody (R-8461-3.4-03)",
+    async (line) => {
+      const { world, ask } = exim();
+      expect(await ask(line)).toBe("none");
+      expect(world.asked).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["mx.a.example", "yes"],
+    ["MX.A.Example.", "yes"],
+    ["one.b.example", "yes"],
+    ["two.one.b.example", "no"],
+    ["b.example", "no"],
+    ["mx.evil.example", "no"],
+    ["192.0.2.1", "no"],
+    ["*.b.example", "no"],
+    ["a:b.b.example", "no"],
+  ])("answers MXOK for %s with %s (R-8461-4.1-01, R-8461-4.1-02, R-8461-4.1-06)", async (host, reply) => {
+    const { world, ask } = exim();
+    world.decisions.set("a.example", honour("a.example", policy("enforce", ["mx.a.example", "*.b.example"])));
+    expect(await ask(`MXOK a.example ${host}`)).toBe(reply);
+  });
+
+  it("answers MXOK with temp while there is no decision, and with yes once there is no policy", async () => {
+    const { world, ask } = exim();
+    world.decisions.set("a.example", temp("a.example", "SERVFAIL"));
+    expect(await ask("MXOK a.example mx.a.example")).toBe("temp");
+    world.decisions.delete("a.example");
+    expect(await ask("MXOK a.example mx.a.example")).toBe("yes");
+  });
+
+  it.each([
+    "",
+    "MODE",
+    "MODE ",
+    "MODE a.example b.example",
+    "mode a.example",
+    "MXOK a.example",
+    "MXOK a.example ",
+    "MXOK a.example mx.a.example more",
+    "EVENT",
+    "EVENT msg:delivery a.example",
+    "HELP",
+    "none",
+    "GET / HTTP/1.1",
+  ])("answers %j with something that is neither none nor yes (R-BIND-EX-01)", async (line) => {
+    const told: unknown[] = [];
+    expect(await exim(told).ask(line)).toMatch(/^error: expected MODE domain/);
+    expect(told).toEqual(["error"]);
+  });
+
+  it("answers temp when the engine does not answer in time, fails, or too many ask (R-BIND-PF-03)", async () => {
+    const told: unknown[] = [];
+    const { world, ask } = exim(told, 1);
+    world.decisions.set("slow.example", new Promise(() => undefined));
+    const slow = ask("MODE slow.example");
+    expect(await ask("MODE other.example")).toBe("temp");
+    expect(await slow).toBe("temp");
+    world.decisions.set("fault.example", Promise.reject(new Error("out of order")));
+    expect(await ask("MODE fault.example")).toBe("temp");
+    expect(told.filter((line) => typeof line === "string" && line.includes(" "))).toEqual([
+      "deferred other.example overloaded",
+      "deferred slow.example discovery-pending",
+      "failed fault.example out of order",
+    ]);
+  });
+
+  it("does not let a testing policy wait for DNS beyond the deadline: Exim would defer (R-8461-5-03)", async () => {
+    const told: unknown[] = [];
+    const { world, ask } = exim(told);
+    world.decisions.set("t.example", honour("t.example", policy("testing", ["mx.t.example"])));
+    world.mx.set("t.example", new Promise(() => undefined));
+    expect(await ask("MODE t.example")).toBe("none");
+    expect(told).toEqual(["testing unknown", "none"]);
+  });
+
+  it("tells who was refused, and what a testing policy would have refused (R-BIND-ALL-03)", async () => {
+    const told: unknown[] = [];
+    const { world, ask } = exim(told);
+    world.decisions.set("a.example", honour("a.example", policy("enforce", ["mx.a.example"])));
+    world.decisions.set("t.example", honour("t.example", policy("testing", ["mx.t.example"])));
+    world.mx.set("t.example", mxRecords(["other.example"]));
+    await ask("MXOK a.example mx.evil.example");
+    await ask("MODE t.example");
+    expect(told).toEqual(["policy", "refused a.example mx.evil.example 1", "testing mismatch", "none"]);
+  });
+
+  it.each([
+    ["EVENT msg:delivery a.example mx.a.example 192.0.2.1 0 ", "delivered"],
+    ["EVENT msg:host:defer a.example mx.a.example 192.0.2.1 -38 no TLS", "no-starttls"],
+    ["EVENT msg:host:defer a.example mx.a.example 192.0.2.1 -37 (certificate verification failed)", "tls-failed"],
+    ["EVENT msg:host:defer a.example mx.a.example 192.0.2.1 111 Connection refused", "deferred"],
+    ["EVENT dane:fail a.example mx.a.example 192.0.2.1 0 validation-failure", "dane-failed"],
+  ])("reads %s", async (line, outcome) => {
+    const told: unknown[] = [];
+    expect(await exim(told).ask(line)).toBe("");
+    expect(told).toEqual([`${outcome} a.example mx.a.example ${line.replace(/^(\S+ ){6}/, "")}`]);
+  });
+});
