@@ -170,10 +170,10 @@ export class HarakaInstance {
   }
 
   #recorded<Entry>(): (Omit<Entry, "what"> & { readonly what: string })[] {
-    return readFileSync(this.#record, "utf8")
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line));
+    const text = readFileSync(this.#record, "utf8");
+    // A line that a worker is writing has no end yet.
+    const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+    return lines.filter((line) => line !== "").map((line) => JSON.parse(line));
   }
 
   /** Waits for the `count`-th attempt at a message. */
