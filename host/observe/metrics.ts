@@ -42,6 +42,10 @@ export function createMetrics(options: { readonly version: string }): Metrics {
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, Histogram>();
+  const collectors: (() => void | Promise<void>)[] = [];
+  const collect = shared(async () => {
+    for (const one of collectors) await one();
+  });
   for (const [name, description] of Object.entries<MetricDescription>(METRICS)) {
     const settings = {
       name: METRIC_PREFIX + name,
@@ -50,22 +54,18 @@ export function createMetrics(options: { readonly version: string }): Metrics {
       registers: [registry],
     };
     if (description.kind === "counter") counters.set(name, new Counter(settings));
-    else if (description.kind === "gauge") gauges.set(name, new Gauge(settings));
+    else if (description.kind === "gauge") gauges.set(name, new Gauge({ ...settings, collect }));
     else histograms.set(name, new Histogram({ ...settings, buckets: SECONDS }));
   }
   startAtZero(counters);
   gauges.get("build_info")?.set({ version: options.version }, 1);
 
-  const collectors: (() => void | Promise<void>)[] = [];
   return {
     count: (name, labels, by = 1) => counters.get(name)?.inc(bounded(name, labels), by),
     set: (name, labels, value) => gauges.get(name)?.set(bounded(name, labels), value),
     observe: (name, seconds) => histograms.get(name)?.observe(seconds),
-    beforeScrape: (collect) => void collectors.push(collect),
-    async text() {
-      for (const collect of collectors) await collect();
-      return registry.metrics();
-    },
+    beforeScrape: (one) => void collectors.push(one),
+    text: () => registry.metrics(),
     contentType: registry.contentType,
     shareWithPrimary() {
       AggregatorRegistry.setRegistries([registry]);
@@ -78,6 +78,17 @@ export function createMetrics(options: { readonly version: string }): Metrics {
 export function clusterMetrics(): Pick<Metrics, "text" | "contentType"> {
   const workers = new AggregatorRegistry();
   return { text: () => workers.clusterMetrics(), contentType: workers.contentType };
+}
+
+/** All gauges of one scrape are read after one run of `work`. */
+function shared(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  return () => {
+    running ??= work().finally(() => {
+      running = null;
+    });
+    return running;
+  };
 }
 
 /** The HELP line: what the metric is, and what to alert on. */

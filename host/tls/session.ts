@@ -12,6 +12,9 @@ export interface SessionFacts {
   readonly names: readonly string[];
 }
 
+/** As Node gives it; its types leave out that there may be none. */
+type Certificate = { readonly raw?: Buffer } | null;
+
 const VERSIONS: Readonly<Record<string, number>> = {
   TLSv1: 0x0301,
   "TLSv1.1": 0x0302,
@@ -35,11 +38,12 @@ const CHAINS: Readonly<Record<string, Chain>> = {
 /**
  * The facts of a session whose handshake is over, made with `rejectUnauthorized: false` and judged by what Node's chain
  * verification said. Anything not known to be good counts as bad.
+ * @param certificate what `getPeerCertificate` gave, where somebody has asked already: it costs as much as all the rest
  */
-export function sessionFacts(socket: TLSSocket): SessionFacts {
+export function sessionFacts(socket: TLSSocket, certificate: Certificate = socket.getPeerCertificate()): SessionFacts {
   // Not getPeerX509Certificate: in Node 20 each call takes the first certificate off the chain, so that the second call,
   // whoever makes it, gets the issuer for the peer.
-  const raw = (socket.getPeerCertificate() as { raw?: Buffer } | null)?.raw;
+  const raw = certificate?.raw;
   const tlsVersion = VERSIONS[socket.getProtocol() ?? ""] ?? 0;
   if (raw === undefined) return { tlsVersion, chain: "no-certificate", names: [] };
   return { tlsVersion, chain: chainOf(socket), names: dnsIdsOf(raw) };

@@ -62,10 +62,12 @@ async function main(): Promise<void> {
   const site = await HarakaSite.open({ domains });
   try {
     const modules = installPacked(directory);
+    // As on the Internet, the MX hosts' CA is one that Haraka knows by itself: then it verifies them, too.
+    const known = { release: current, env: { NODE_EXTRA_CA_CERTS: site.caFile } };
     const rounds = { without: [] as Round[], with: [] as Round[] };
     for (let i = 0; i < ROUNDS; i++) {
-      rounds.without.push(await round(site, site.haraka({ release: current, modules: null })));
-      rounds.with.push(await round(site, site.haraka({ release: current, modules })));
+      rounds.without.push(await round(site, site.haraka({ ...known, modules: null })));
+      rounds.with.push(await round(site, site.haraka({ ...known, modules })));
     }
     print(rounds);
   } finally {

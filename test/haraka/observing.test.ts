@@ -189,7 +189,11 @@ const body: Record<string, () => void> = {
       const haraka = await start({ metrics: { listen: `127.0.0.1:${METRICS_PORT}` } }, 2);
       const sent = await Promise.all(Array.from({ length: 20 }, () => to(haraka, "good.test")));
       expect(new Set(sent.map(({ pid }) => pid)).size).toBe(2);
-      expect(await page("/metrics")).toMatch(/^mta_sts_sessions_total\{mode="enforce",result="success"\} 20$/m);
+      const text = await page("/metrics");
+      expect(text).toMatch(/^mta_sts_sessions_total\{mode="enforce",result="success"\} 20$/m);
+      // How many of them have an engine that runs, and a store that writes.
+      expect(text).toMatch(/^mta_sts_build_info\{version="[\d.]+"\} 2$/m);
+      expect(text).toMatch(/^mta_sts_store_persisting 2$/m);
       await haraka.stop();
     });
   },

@@ -71,13 +71,13 @@ class Attempt {
    * Judges one session and records it.
    *
    * @param {string} host MX host name
-   * @param session { session, peer?: the TLSSocket after its handshake, refusal?: why Node itself ended it, detail?,
-   * address? }
+   * @param session { session, peer?: the TLSSocket after its handshake, certificate?: what its getPeerCertificate gave,
+   * refusal?: why Node itself ended it, detail?, address? }
    * @returns {boolean} may mail go over this session as far as the policy is concerned?
    */
-  judge(host, { session, peer, refusal, detail = '', address = null }) {
+  judge(host, { session, peer, certificate, refusal, detail = '', address = null }) {
     const entry = this.#entry(host)
-    const facts = peer || refusal ? this.#facts(peer, refusal) : NO_TLS
+    const facts = peer || refusal ? this.#facts(peer, certificate, refusal) : NO_TLS
     const judged = this.engine.core.judge({ entry, session, ...facts, last: false })
     if (judged.why === 'not-connected') this.unreachable(host, detail)
     else if (!judged.compliant) this.failures.set(host, describe(judged, detail))
@@ -85,9 +85,10 @@ class Attempt {
     return judged.compliant && judged.verdict === 'deliver'
   }
 
-  #facts(peer, refusal) {
+  #facts(peer, certificate, refusal) {
     if (refusal) return this.engine.refusedFacts(refusal)
-    return this.mode === 'enforce' ? this.engine.sessionFacts(peer) : this.engine.watchedFacts(this.domain, peer)
+    if (this.mode === 'enforce') return this.engine.sessionFacts(peer, certificate)
+    return this.engine.watchedFacts(this.domain, peer, certificate)
   }
 
   /** An MX host that the policy does not permit was passed over: no connection was made. */

@@ -121,13 +121,13 @@ class PolicyEngine {
   }
 
   /** The facts of a session that the plugin made itself: its chain was verified against `trustFor`. */
-  sessionFacts(peer) {
-    return this.host.sessionFacts(peer)
+  sessionFacts(peer, certificate) {
+    return this.host.sessionFacts(peer, certificate)
   }
 
   /** The facts of a session of core's, whose chain Node verified against its own roots, held against ours. */
-  watchedFacts(domain, peer) {
-    const facts = this.host.sessionFacts(peer)
+  watchedFacts(domain, peer, certificate) {
+    const facts = this.host.sessionFacts(peer, certificate)
     const { anchors } = this.trust.get(this.settings.domains.get(domain)?.caPem)
     // [mx] ca_file stands in place of Node's roots, that of a domain beside them.
     const mayDiffer =

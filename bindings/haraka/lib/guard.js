@@ -309,7 +309,7 @@ function watch(socket, tell) {
   }
   socket.upgrade = (options, secured) =>
     upgrade(options, (...result) => {
-      once({ session: 'tls', peer: socket.cleartext })
+      once({ session: 'tls', peer: socket.cleartext, certificate: result[2] })
       return secured(...result)
     })
 }
