@@ -1,11 +1,11 @@
 import type { Server as HttpServer } from "node:http";
 import type { Config, Listener, MtaListener } from "../../host/config/config.ts";
+import type { Core } from "../../host/core/core.ts";
 import { loadCore } from "../../host/core/load.ts";
 import type { DnsClient } from "../../host/dns/types.ts";
 import { steadyTime, systemClock } from "../../host/engine/clock.ts";
 import { createEngine, type Engine } from "../../host/engine/engine.ts";
 import type { PolicyFetcher } from "../../host/https/types.ts";
-import type { MatchesMx } from "../../host/mx/mx-candidates.ts";
 import type { QuestionOptions } from "../../host/mx/question.ts";
 import { observeStore } from "../../host/observe/engine-observer.ts";
 import { createObserveServer, type Health } from "../../host/observe/http.ts";
@@ -19,7 +19,7 @@ import { Answerer } from "../postfix/answer.ts";
 import { PostfixServer } from "../postfix/server.ts";
 import type { DaemonStatus } from "./control-protocol.ts";
 import { createControlServer } from "./control-server.ts";
-import { startLineServer } from "./line-listeners.ts";
+import { type LineQuestions, startLineServer } from "./line-listeners.ts";
 import { byDeadline, cannotListen, listenerName, openServer, prepareControlDirectory, targetOf } from "./listeners.ts";
 import { Observers } from "./observers.ts";
 import { dnsClientFor, fetcherFor } from "./outside.ts";
@@ -103,10 +103,9 @@ export class Daemon {
       observer: this.#observers.engine,
     });
     this.#measure(this.#engine, this.#store);
-    const matchesMx = (pattern: string, host: string) => core.matchesMx(pattern, host);
     for (const kind of ["postfix", "exim", "opensmtpd"] as const)
       for (const [deadline, listeners] of byDeadline(kind, this.#config.listen))
-        await this.#listenForMta(kind, listeners, { ...this.#sources(matchesMx), deadline });
+        await this.#listenForMta(kind, listeners, { ...this.#sources(core), deadline });
     for (const listener of this.#config.listen) await this.#listenForPeople(listener);
     this.#serving = true;
     this.log.event("daemon-started", { version: VERSION, listeners: this.#listening });
@@ -125,15 +124,19 @@ export class Daemon {
     return openPolicyStore({ path, onEvent, now: unixNow });
   }
 
-  #sources(matchesMx: MatchesMx): Omit<QuestionOptions, "deadline"> {
-    const resolver = this.#engine as Engine;
-    return { resolver, lookupMx: this.#observers.lookupMx(this.#dns as DnsClient), matchesMx };
+  #sources(core: Core): Omit<LineQuestions, "deadline"> {
+    return {
+      resolver: this.#engine as Engine,
+      lookupMx: this.#observers.lookupMx(this.#dns as DnsClient),
+      matchesMx: (pattern, host) => core.matchesMx(pattern, host),
+      matchesDnsId: (names, host) => core.matchesDnsId(names, host),
+    };
   }
 
   async #listenForMta(
     kind: MtaListener["kind"],
     listeners: readonly MtaListener[],
-    questions: QuestionOptions,
+    questions: LineQuestions,
   ): Promise<void> {
     try {
       const server =

@@ -2,16 +2,19 @@ import { randomInt } from "node:crypto";
 import type { MtaListener } from "../../host/config/config.ts";
 import { type AnswerLine, LineServer } from "../../host/listen/line-server.ts";
 import { type QuestionOptions, Questions } from "../../host/mx/question.ts";
-import { EximAnswerer, NOT_UNDERSTOOD } from "../exim/answer.ts";
+import { EximAnswerer, type MatchesDnsId, NOT_UNDERSTOOD } from "../exim/answer.ts";
 import { ERROR, OpenSmtpdAnswerer } from "../opensmtpd/answer.ts";
 import { targetOf } from "./listeners.ts";
 import type { Observers } from "./observers.ts";
+
+/** What the questions of the line protocols are answered with. */
+export type LineQuestions = QuestionOptions & { readonly matchesDnsId: MatchesDnsId };
 
 /** Listeners of one kind and deadline that speak a line protocol. Rejects when one cannot be listened on. */
 export function startLineServer(
   kind: "exim" | "opensmtpd",
   listeners: readonly MtaListener[],
-  questions: QuestionOptions,
+  questions: LineQuestions,
   observers: Observers,
 ): Promise<LineServer> {
   const speak = { exim: speakExim, opensmtpd: speakOpenSmtpd }[kind];
@@ -27,8 +30,8 @@ interface Protocol {
   readonly malformed: string;
 }
 
-function speakExim(options: QuestionOptions, { exim }: Observers): Protocol {
-  const answerer = new EximAnswerer(new Questions(options, exim), exim);
+function speakExim(options: LineQuestions, { exim }: Observers): Protocol {
+  const answerer = new EximAnswerer(new Questions(options, exim), options.matchesDnsId, exim);
   return { answer: (line) => answerer.answer(line), malformed: NOT_UNDERSTOOD };
 }
 

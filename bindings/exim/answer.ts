@@ -1,7 +1,10 @@
 import { permittedHosts } from "../../host/mx/mx-candidates.ts";
 import type { QuestionObserver, Questions } from "../../host/mx/question.ts";
 import { type EximOutcome, outcomeOf } from "./outcome.ts";
-import { type EximEvent, parseRequest } from "./request.ts";
+import { type EximEvent, type EximRequest, parseRequest } from "./request.ts";
+
+/** True when one of the DNS-IDs of a certificate names the host (RFC 9525 §6.3); the decision core's function. */
+export type MatchesDnsId = (names: readonly string[], host: string) => boolean;
 
 /** What metrics and logs hear from the binding beside its questions. */
 export interface EximObserver extends QuestionObserver {
@@ -17,10 +20,12 @@ export const NOT_UNDERSTOOD =
 /** Turns one line of Exim's ${readsocket} into one reply. */
 export class EximAnswerer {
   readonly #questions: Questions;
+  readonly #matchesDnsId: MatchesDnsId;
   readonly #observer: EximObserver;
 
-  constructor(questions: Questions, observer: EximObserver = {}) {
+  constructor(questions: Questions, matchesDnsId: MatchesDnsId, observer: EximObserver = {}) {
     this.#questions = questions;
+    this.#matchesDnsId = matchesDnsId;
     this.#observer = observer;
   }
 
@@ -31,7 +36,7 @@ export class EximAnswerer {
       case "MODE":
         return this.#mode(request.domain);
       case "MXOK":
-        return this.#mxOk(request.domain, request.host);
+        return this.#mxOk(request);
       case "EVENT":
         this.#observer.outcome?.(outcomeOf(request), request);
         return "";
@@ -47,13 +52,17 @@ export class EximAnswerer {
     return kind;
   }
 
-  /** May this MX host have mail of the domain? Where the policy has gone since Exim asked for the mode, any may. */
-  async #mxOk(domain: string, name: string): Promise<"yes" | "no" | "temp"> {
+  /**
+   * May this MX host have mail of the domain, and does the certificate it has shown name it (R-8461-4.2-03, R-8461-4.2-05)?
+   * Where the policy has gone since Exim asked for the mode, any may.
+   */
+  async #mxOk({ domain, host: name, names }: Extract<EximRequest, { verb: "MXOK" }>): Promise<"yes" | "no" | "temp"> {
     const ruling = await this.#questions.ruling(domain);
     this.#observer.answered?.(ruling.kind === "enforce" ? "policy" : ruling.kind);
     if (ruling.kind !== "enforce") return ruling.kind === "none" ? "yes" : "temp";
     const host = name.toLowerCase().replace(/\.$/, "");
-    if (permittedHosts(ruling.mx, [host], this.#questions.matchesMx).length > 0) return "yes";
+    const permitted = permittedHosts(ruling.mx, [host], this.#questions.matchesMx).length > 0;
+    if (permitted && (names === null || this.#matchesDnsId(names, host))) return "yes";
     this.#observer.refused?.(ruling.domain, host, ruling.id);
     return "no";
   }

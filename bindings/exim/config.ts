@@ -105,14 +105,13 @@ mta_sts_strict_smtp:
 .endif
 .ifdef _HAVE_EVENT
   # At the handshake, once for the host's own certificate: the host must be permitted, also where DANE verifies it, and
-  # the certificate must have a DNS name (the TLS library would look at its CN), unless TLSA records speak for it.
+  # a DNS name of the certificate must be that very name, unless TLSA records speak for it. Exim itself compares the
+  # certificate with the name before a CNAME, while $host is the one behind it: whoever forges both may own the former.
   # Afterwards: outcomes for the daemon's log and metrics.
   event_action = \${if eq{$event_name}{tls:cert}\\
     {\${if eq{$event_data}{0}\\
-      {\${if !eq{\${readsocket{MTA_STS_SOCKET}{MXOK $domain $host\\n}{5s}{}{temp}}}{yes}\\
-        {MTA-STS: $host is not a permitted MX host of $domain}\\
-        {\${if and{{MTA_STS_NO_TLSA}{eq{\${certextract{subj_altname,dns}{$tls_out_peercert}}}{}}}\\
-          {MTA-STS: the certificate of $host has no DNS name in its subjectAltName}}}}}}}\\
+      {\${if !eq{\${readsocket{MTA_STS_SOCKET}{MXOK $domain $host \${if MTA_STS_NO_TLSA{\${certextract{subj_altname,dns,>,}{$tls_out_peercert}}}{-}}\\n}{5s}{}{temp}}}{yes}\\
+        {MTA-STS: $host is not a permitted MX host of $domain, or its certificate does not name it}}}}}\\
     {\${if match{$event_name}{\\N^(msg:delivery|msg:host:defer|dane:fail)$\\N}\\
       {\${readsocket{MTA_STS_SOCKET}{EVENT $event_name $domain $host $host_address \${if def:event_defer_errno{$event_defer_errno}{0}} \${sg{$event_data}{\\N[\\r\\n]\\N}{ }}\\n}{2s}{}{}}}}}}
 .endif

@@ -96,7 +96,9 @@ export class LineServer {
     if (line === "malformed") this.#options.closed?.("malformed");
     // What is still sent is read and dropped: closing with unread input would reset the connection and lose the reply.
     socket.on("end", () => socket.destroy());
-    socket.setTimeout(this.#limits.lingerTime, () => socket.destroy());
+    // Not the socket's own timeout: that one starts anew with each octet a client drips.
+    const linger = setTimeout(() => socket.destroy(), this.#limits.lingerTime);
+    socket.once("close", () => clearTimeout(linger));
     socket.end(reply, "latin1", () => {
       if (socket.readableEnded) socket.destroy();
     });

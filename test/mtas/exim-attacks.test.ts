@@ -22,6 +22,8 @@ const domains: Readonly<Record<string, DomainSpec>> = {
   },
   "beside.test": { mx: ["mx.late.test"] },
   "held.test": { policy: enforce("mx.held.test") },
+  "victim.test": { policy: enforce("mx.victim.test") },
+  "attacker.test": { mx: [{ exchange: "mx.attacker.test", certificate: { names: ["alias.attacker.test"] } }] },
   "down.test": { policy: enforce("mx.down.test") },
   "open.test": { mx: [{ exchange: "mx.open.test", starttls: "stripped" }] },
 };
@@ -94,6 +96,22 @@ onEachExim("attacks", (open) => {
     expectSent(await site.send("b@held.test"), "deferred");
     await site.world.unforge("held.test");
     expectSent(await site.send("b@held.test"), { sentTo: "mx.held.test", tls: true });
+  });
+
+  it("takes no certificate for the name before a forged CNAME, when the host behind it is the permitted one (R-8461-4.2-05, R-9525-6.1-01)", async () => {
+    expectSent(await site.send("b@victim.test"), { sentTo: "mx.victim.test", tls: true });
+    // Exim verifies the certificate for the alias, and asks us about the name it stands for.
+    const { mx } = await site.world.endpoints();
+    await site.world.forgeMx("victim.test", [{ exchange: "alias.attacker.test", server: false }]);
+    await site.world.setDns("alias.attacker.test", "CNAME", ["mx.victim.test"]);
+    await site.world.setDns("mx.victim.test", "A", [mx["mx.attacker.test"]?.address ?? ""]);
+    site.mta.forgetHints();
+    const sent = await site.send("b@victim.test");
+    expectSent(sent, "deferred");
+    expect(await site.world.deliveries("mx.attacker.test")).toEqual([]);
+    expect(sent.log).toMatch(
+      /MTA-STS: mx\.victim\.test is not a permitted MX host of victim\.test, or its certificate/,
+    );
   });
 
   it("defers all mail while the daemon is stopped, and delivers it when it is back (R-8461-5-07)", async () => {

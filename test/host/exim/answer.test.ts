@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { EximAnswerer, type EximObserver } from "../../../bindings/exim/answer.ts";
+import { loadCore } from "../../../host/core/load.ts";
 import { Questions } from "../../../host/mx/question.ts";
 import { honour, matchesMx, mxRecords, policy, ScriptedWorld, temp } from "../postfix/scripted-world.ts";
+
+const core = await loadCore();
 
 function exim(told: unknown[] = [], maxPending = 10) {
   const world = new ScriptedWorld();
@@ -14,7 +17,7 @@ function exim(told: unknown[] = [], maxPending = 10) {
     outcome: (outcome, { domain, host, data }) => told.push(`${outcome} ${domain} ${host} ${data}`),
   };
   const options = { resolver: world, lookupMx: world.lookupMx, matchesMx, deadline: 200, maxPending };
-  const answerer = new EximAnswerer(new Questions(options, observer), observer);
+  const answerer = new EximAnswerer(new Questions(options, observer), core.matchesDnsId.bind(core), observer);
   return { world, ask: (line: string) => answerer.answer(line) };
 }
 
@@ -37,6 +40,21 @@ describe("the line protocol for Exim", () => {
     const { world, ask } = exim();
     await ask(line);
     expect(world.asked).toEqual([asked]);
+  });
+
+  it.each([
+    ["mx.a.example", "yes"],
+    ["other.example,MX.a.example", "yes"],
+    ["*.a.example", "yes"],
+    ["-", "yes"],
+    ["", "no"],
+    ["alias.attacker.example", "no"],
+    ["a.example", "no"],
+    ["x,,mx.a.example", "no"],
+  ])("answers MXOK with the certificate's names %j: %s (R-8461-4.2-03, R-8461-4.2-05)", async (names, reply) => {
+    const { world, ask } = exim();
+    world.decisions.set("a.example", honour("a.example", policy("enforce", ["mx.a.example"])));
+    expect(await ask(`MXOK a.example mx.a.example ${names}`)).toBe(reply);
   });
 
   it.each(["MODE [192.0.2.1]", "MODE 192.0.2.1", "MODE .example"])(
@@ -80,7 +98,7 @@ describe("the line protocol for Exim", () => {
     "mode a.example",
     "MXOK a.example",
     "MXOK a.example ",
-    "MXOK a.example mx.a.example more",
+    "MXOK a.example mx.a.example more and more",
     "EVENT",
     "EVENT msg:delivery a.example",
     "HELP",
