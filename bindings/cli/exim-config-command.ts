@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { formatAddress } from "../../host/config/addresses.ts";
 import { reasonOf } from "../../host/config/unreadable.ts";
@@ -36,7 +36,7 @@ export function addEximConfig(program: Command): void {
     .option(
       "--ca-file <file>",
       "CAs that MX hosts are verified against; system: those of the TLS library",
-      plain,
+      caFile,
       "system",
     )
     .addHelpText("after", EXAMPLES)
@@ -49,6 +49,15 @@ function plain(text: string): string {
   throw new InvalidArgumentError(
     `${printable(text, 100)} has characters that mean something to Exim; choose a plain path`,
   );
+}
+
+/** Exim sends in clear to hosts without a policy when it cannot read its CA file. */
+function caFile(text: string): string {
+  if (text === "system") return text;
+  const file = plain(text);
+  if (!isAbsolute(file) || !existsSync(file))
+    throw new InvalidArgumentError(`${printable(text, 100)} is no absolute path of a file that exists`);
+  return file;
 }
 
 function writeEximConfig(directory: string, { config, caFile }: Options): void {

@@ -18,7 +18,9 @@ const write = (listen: string, ...more: readonly string[]) => {
 const read = (name: string) => readFileSync(join(directory, "exim", name), "utf8");
 
 it("exim-config writes its files for the listener of the configuration and says where they go", async () => {
-  const { code, stdout, stderr } = await write("exim: unix:/run/x/exim.sock", "--ca-file", "/etc/ca.pem");
+  const ca = join(directory, "ca.pem");
+  writeFileSync(ca, "");
+  const { code, stdout, stderr } = await write("exim: unix:/run/x/exim.sock", "--ca-file", ca);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toContain(`.include ${directory}/exim/routers.conf`);
   expect(readdirSync(join(directory, "exim")).sort()).toEqual([
@@ -27,7 +29,7 @@ it("exim-config writes its files for the listener of the configuration and says 
     "routers.conf",
     "transports.conf",
   ]);
-  expect(read("main.conf")).toContain("MTA_STS_SOCKET = /run/x/exim.sock\nMTA_STS_CA = /etc/ca.pem\n");
+  expect(read("main.conf")).toContain(`MTA_STS_SOCKET = /run/x/exim.sock\nMTA_STS_CA = ${ca}\n`);
   expect(statSync(join(directory, "exim/main.conf")).mode & 0o777).toBe(0o644);
 });
 
@@ -45,6 +47,11 @@ it.each([
     "a CA file that would be syntax to Exim",
     ["exim: unix:/x", "--ca-file", "/a{b"],
     "characters that mean something to Exim",
+  ],
+  [
+    "a CA file that Exim would not find, and send in clear without",
+    ["exim: unix:/x", "--ca-file", "no/such.pem"],
+    "no/such.pem is no absolute path of a file that exists",
   ],
   ["a socket that would be syntax to Exim", ['exim: "unix:/a b"'], "characters that mean something to Exim"],
 ])("exim-config ends with exit code 2 for %s", async (_, args, message) => {
