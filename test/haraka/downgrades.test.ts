@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import type { DomainSpec, MxEntry, PolicySpec } from "../lab/domain-spec.ts";
+import type { DomainSpec, MxEntry } from "../lab/domain-spec.ts";
+import { enforce } from "../postfix/delivery-cases.ts";
 import type { HarakaInstance, Ini } from "./haraka-instance.ts";
 import { HarakaSite } from "./haraka-site.ts";
 import { Redis, whyNoRedis } from "./redis.ts";
@@ -8,7 +9,6 @@ import { current, whyNoHaraka } from "./release.ts";
 // Every way in which Haraka can be made to send a message with less protection than the domain asked for. Each test
 // first shows, where there is something to show, that the way is open without the plugin.
 
-const enforce = (...mx: string[]): PolicySpec => ({ mode: "enforce", mx, maxAge: 604_800 });
 const one = (domain: string, behaviour: Partial<MxEntry>): DomainSpec => ({
   policy: enforce(`mx.${domain}`),
   mx: [{ exchange: `mx.${domain}`, ...behaviour }],

@@ -1,13 +1,15 @@
-import { mkdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chownSync, mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import type { DomainSpec, PolicySpec } from "../lab/domain-spec.ts";
+import type { DomainSpec } from "../lab/domain-spec.ts";
+import { enforce } from "../postfix/delivery-cases.ts";
 import type { HarakaInstance } from "./haraka-instance.ts";
 import { HarakaSite } from "./haraka-site.ts";
 import { current, whyNoHaraka } from "./release.ts";
 
 // Every part of the policy engine is made to fail while a message is on its way. Haraka goes on, the message waits.
 
-const enforce = (...mx: string[]): PolicySpec => ({ mode: "enforce", mx, maxAge: 604_800 });
 const stripped = (domain: string): DomainSpec => ({
   policy: enforce(`mx.${domain}`),
   mx: [{ exchange: `mx.${domain}`, starttls: "stripped" }],
@@ -104,12 +106,28 @@ describe.skipIf(reason)(reason === undefined ? title : `${title} [${reason}]`, (
     await site.world.unforge("servfail.test");
   });
 
+  it("lets a TLS report go although the policy is not known, and says so (R-8460-3-10)", async () => {
+    await site.world.forgeReply("servfail.test", { answer: "servfail" });
+    const headers = { "Lab-Mark": "tls-report" };
+    expect(await haraka.sendAndWait({ to: "b@servfail.test", headers })).toMatchObject({
+      what: "delivered",
+      tls: false,
+    });
+    await haraka.waitForLog(
+      /\[WARN\] .*a TLS report: mail to servfail\.test is not held back although discovery-failed/,
+    );
+    await site.world.unforge("servfail.test");
+  });
+
   it("says in the log and in the deferred hook what it waits for", async () => {
     await site.world.forgeReply("servfail.test", { answer: "servfail" });
     const { reason: why, status } = await haraka.sendAndWait({ to: "b@servfail.test" });
     expect(why).toMatch(/^MTA-STS servfail\.test: discovery-failed TXT _mta-sts\.servfail\.test: SERVFAIL/);
     expect(status).toEqual(["4.7.5"]);
-    await haraka.waitForLog(/\[WARN\] .*MTA-STS servfail\.test: discovery-failed/);
+    expect(why).not.toContain("to do");
+    await haraka.waitForLog(
+      /\[WARN\] .*MTA-STS servfail\.test: discovery-failed .*the message stays queued \(to do: run: npx mta-sts query servfail\.test\)/,
+    );
     await site.world.unforge("servfail.test");
   });
 
@@ -153,6 +171,30 @@ describe.skipIf(reason)(reason === undefined ? title : `${title} [${reason}]`, (
       /\[WARN\] .*report-only \(\[main\] mode\): mail to good\.test is not held back although internal error/,
     );
     await observing.stop();
+  });
+
+  it("a Haraka that gives up its privileges keeps policies in a directory of its user's, and says so where it has none", async () => {
+    const config = { "smtp.ini": { main: { listen: "127.0.0.1:2525", user: "nobody", group: "nogroup" } } };
+    for (const given of [false, true]) {
+      const modest = site.haraka({ release: current, modules: inject("harakaModules"), config });
+      const store = dirname(modest.storePath);
+      mkdirSync(store, { mode: 0o700 });
+      const nobody = Number(execFileSync("id", ["-u", "nobody"]));
+      for (const path of [...modest.writtenTo, ...(given ? [store] : [])]) chownSync(path, nobody, -1);
+      await modest.start();
+      const attempt = await modest.sendAndWait({ to: "b@good.test" });
+      if (given) {
+        expect(attempt).toMatchObject({ what: "delivered", tls: true });
+        expect(statSync(modest.storePath).uid).toBe(nobody);
+      } else {
+        expect(attempt).toMatchObject({
+          what: "deferred",
+          reason: expect.stringMatching(/engine does not run \(.*mta-sts/),
+        });
+        expect(modest.log).toMatch(/\[CRIT\] .*the MTA-STS engine did not start; all mail to MX hosts waits/);
+      }
+      await modest.stop();
+    }
   });
 
   it("a store that cannot be opened keeps all mail in the queue, and Haraka serves on", async () => {

@@ -228,6 +228,11 @@ export class HarakaInstance {
         throw new Error(`Haraka ${what}${this.#child === null ? ", it has ended" : ""}:\n${this.#log.slice(-6000)}`);
   }
 
+  /** What it must be able to write beside the store: its queue, and the record of its hooks. */
+  get writtenTo(): readonly string[] {
+    return [join(this.#options.directory, "queue"), this.#record];
+  }
+
   get #record(): string {
     return join(this.#options.directory, "record.jsonl");
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import type { DomainSpec, PolicySpec } from "../lab/domain-spec.ts";
+import type { DomainSpec } from "../lab/domain-spec.ts";
+import { enforce } from "../postfix/delivery-cases.ts";
 import type { HarakaInstance } from "./haraka-instance.ts";
 import { HarakaSite } from "./haraka-site.ts";
 import { current, whyNoHaraka } from "./release.ts";
@@ -9,7 +10,6 @@ import { current, whyNoHaraka } from "./release.ts";
 /** Seconds; an id seen a moment ago is not looked at again, one seen a minute ago is. */
 const LATER = 120;
 
-const enforce = (...mx: string[]): PolicySpec => ({ mode: "enforce", mx, maxAge: 604_800 });
 const stripped = (exchange: string) => ({ exchange, starttls: "stripped" }) as const;
 
 const domains: Readonly<Record<string, DomainSpec>> = {

@@ -1,5 +1,6 @@
-import type { DomainSpec, MxEntry, PolicySpec } from "../lab/domain-spec.ts";
+import type { DomainSpec, MxEntry } from "../lab/domain-spec.ts";
 import type { MxBehaviour } from "../lab/mx-server.ts";
+import { enforce } from "../postfix/delivery-cases.ts";
 
 /** What becomes of one message at its first attempt. */
 export type Fate =
@@ -21,7 +22,6 @@ export interface MatrixCase {
   readonly exempt?: true;
 }
 
-const enforce = (...mx: string[]): PolicySpec => ({ mode: "enforce", mx, maxAge: 604_800 });
 export const sent = (sentTo: string, tls = true): Fate => ({ sentTo, tls });
 const deferred = (reason: RegExp): Fate => ({ deferred: reason });
 const bounced = (reason: RegExp): Fate => ({ bounced: reason });

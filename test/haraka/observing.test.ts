@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { dnsNames, selfSignedLeaf } from "../host/https/certificates.ts";
 import type { DomainSpec, MxEntry, PolicySpec } from "../lab/domain-spec.ts";
+import { enforce } from "../postfix/delivery-cases.ts";
 import type { HarakaInstance } from "./haraka-instance.ts";
 import { HarakaSite } from "./haraka-site.ts";
 import { current, whyNoHaraka } from "./release.ts";
 
 // What a postmaster sees and sets: outcomes, metrics, report-only, overrides, trust anchors, settings read again.
 
-const enforce = (...mx: string[]): PolicySpec => ({ mode: "enforce", mx, maxAge: 604_800 });
 const testing = (...mx: string[]): PolicySpec => ({ mode: "testing", mx, maxAge: 604_800 });
 const one = (
   domain: string,
@@ -272,8 +272,9 @@ const body: Record<string, () => void> = {
         config: { "mta-sts.ini": site.mtaStsIni({ main: { enabled: false } }) },
       });
       await haraka.start({ engine: false });
+      await site.world.forgetSeen();
       expect(await to(haraka, "expired.test")).toMatchObject({ what: "delivered" });
-      expect(await site.world.queries("_mta-sts.never.test")).toEqual([]);
+      expect(await site.world.queries("_mta-sts.expired.test")).toEqual([]);
       await haraka.stop();
     });
   },

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -33,6 +33,7 @@ export default function setup(project: TestProject): (() => void) | undefined {
     return undefined;
   }
   const directory = mkdtempSync(join(tmpdir(), "mta-sts-haraka-packed-"));
+  chmodSync(directory, 0o755); // a Haraka that gave up its privileges loads the engine from here
   project.provide("harakaModules", installPacked(directory));
   return () => rmSync(directory, { recursive: true, force: true });
 }

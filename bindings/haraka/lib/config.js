@@ -78,7 +78,7 @@ const list = (value) =>
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** The text of a file of CA certificates. */
+/** The text of a file of CA certificates. Checked here, before the engine is there to do it: a fault stops the start. */
 function readCaFile(name, root, where, faults) {
   if (!name) return undefined
   try {

@@ -26,7 +26,7 @@ class Delivery {
       return await this.#decide()
     } catch (error) {
       this.#fault(error)
-      return this.#unknown(`internal error: ${error.message}`)
+      return this.#unknown(`internal error: ${error.message}`, 'please report it with the CRIT line before this one')
     }
   }
 
@@ -41,7 +41,10 @@ class Delivery {
   async #decide() {
     const { plugin, domain } = this
     const { policies } = plugin
-    if (!policies) return this.#unknown(`the policy engine does not run (${plugin.why_no_engine ?? 'it is starting'})`)
+    if (!policies) {
+      const why = `the policy engine does not run (${plugin.why_no_engine ?? 'it is starting'})`
+      return this.#unknown(why, 'it is tried again by itself; mend what the line "engine did not start" names')
+    }
     const policyDomain = policies.policyDomain(domain)
     if (policyDomain === null) return this.#letGo()
     const mxs = await this.#mailExchangers()
@@ -52,7 +55,9 @@ class Delivery {
       return []
     }
     const decision = await policies.resolve(policyDomain, this.#left)
-    if (decision.verdict === 'temp') return this.#unknown(`${decision.reason} ${decision.detail}`.trim())
+    if (decision.verdict === 'temp') {
+      return this.#unknown(`${decision.reason} ${decision.detail}`.trim(), `run: npx mta-sts query ${policyDomain}`)
+    }
     const attempt = policies.attemptFor(decision)
     return attempt === null ? this.#letGo() : this.#apply(attempt, mxs)
   }
@@ -83,7 +88,7 @@ class Delivery {
       return []
     }
     if (guard.isTlsOff(this.#requireCore)) {
-      return this.#unknown('enable_tls is off in outbound.ini, but the policy asks for TLS')
+      return this.#unknown('enable_tls is off in outbound.ini, but the policy asks for TLS', 'switch it on')
     }
     this.guard.enforce(attempt)
     return mxs === null ? [] : [OK, this.hmail.sort_mx(mxs)]
@@ -97,15 +102,19 @@ class Delivery {
     return this.#letGo()
   }
 
-  /** What the policy asks for is not known: the message waits, unless policies are only observed. */
-  #unknown(why) {
+  /** What the policy asks for cannot be had: the message waits, unless it is exempt or policies are only observed. */
+  #unknown(why, advice) {
     const { plugin, domain } = this
-    if (isReport(this.hmail) || config.modeFor(plugin.settings, domain).mode === 'report-only') {
-      this.#sayReportOnly(`mail to ${domain} is not held back although ${why}`)
-      return this.#letGo()
-    }
-    const reason = `MTA-STS ${domain}: ${why}; the message stays queued`
-    plugin.logwarn(reason)
+    const notHeld = `mail to ${domain} is not held back although ${why} (to do: ${advice})`
+    if (isReport(this.hmail)) this.#failOpen('tlsrpt-report', `a TLS report: ${notHeld}`)
+    else if (config.modeFor(plugin.settings, domain).mode === 'report-only') this.#sayReportOnly(notHeld)
+    else return this.#refuse(`MTA-STS ${domain}: ${why}; the message stays queued`, advice)
+    return this.#letGo()
+  }
+
+  /** The reason goes into the DSN, too; what an operator can do is for the log alone. */
+  #refuse(reason, advice) {
+    this.plugin.logwarn(`${reason} (to do: ${advice})`)
     this.guard?.refuse(reason)
     return [DENYSOFT, reason]
   }

@@ -191,7 +191,7 @@ class PolicyEngine {
   }
 
   deferred(attempt) {
-    this.outcomes.deferred(attempt.reason)
+    this.outcomes.deferred(attempt.domain, attempt.reason)
   }
 
   async close() {

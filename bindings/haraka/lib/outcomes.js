@@ -41,9 +41,13 @@ class Outcomes {
     this.log.line('error', `a listener to mta-sts outcomes failed: ${error?.stack ?? error}`)
   }
 
-  deferred(reason) {
+  deferred(domain, reason) {
     this.metrics.count('deferrals_total', {})
-    this.log.line('warn', `deferred, no MX host meets the policy; the message stays queued: ${reason}`)
+    const advice = `run: npx mta-sts query ${domain}, and tell its postmaster`
+    this.log.line(
+      'warn',
+      `deferred, no MX host meets the policy; the message stays queued: ${reason} (to do: ${advice})`,
+    )
   }
 
   failOpen(reason, text) {
