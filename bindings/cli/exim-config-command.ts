@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { formatAddress } from "../../host/config/addresses.ts";
@@ -65,14 +65,26 @@ function writeEximConfig(directory: string, { config, caFile }: Options): void {
   const denyCa = join(directory, "deny-ca.pem");
   try {
     mkdirSync(directory, { recursive: true, mode: 0o755 });
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o644 });
+    chmodSync(directory, 0o755);
     // Kept when it is there: an Exim that runs may be reading it.
-    if (!existsSync(denyCa)) writeFileSync(denyCa, makeDenyCa(), { mode: 0o644 });
+    if (!existsSync(denyCa)) replace(denyCa, makeDenyCa());
+    for (const [name, text] of Object.entries(files)) replace(join(directory, name), text);
   } catch (error) {
     const message = `${printable(directory)} cannot be written: ${reasonOf(error)}; run as root or name another directory`;
     throw new CommandFailure(EXIT.temporary, message, { cause: error });
   }
   print(instructions(directory));
+}
+
+/**
+ * Each message makes an Exim that reads these files: it must find the old one or the new one, whole, and be allowed to
+ * read it whatever the umask.
+ */
+function replace(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  writeFileSync(temporary, text);
+  chmodSync(temporary, 0o644);
+  renameSync(temporary, path);
 }
 
 /** The first `exim` listener of the configuration, as ${readsocket} names it. */
@@ -83,6 +95,11 @@ function socketOf(configFile: string | undefined): string {
     throw new CommandFailure(EXIT.usage, `the configuration has no exim listener; ${advice} (docs/mtas.md)`);
   }
   const { address } = listener;
+  if (address.transport === "tcp" && (address.port === 0 || ["0.0.0.0", "::"].includes(address.host)))
+    throw new CommandFailure(
+      EXIT.usage,
+      `Exim cannot ask at ${formatAddress(address)}; give the exim listener a port and an address, best a unix socket`,
+    );
   const socket = address.transport === "unix" ? resolve(address.path) : `inet:${formatAddress(address)}`;
   if (!PLAIN_VALUE.test(socket))
     throw new CommandFailure(

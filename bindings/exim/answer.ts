@@ -15,7 +15,7 @@ export interface EximObserver extends QuestionObserver {
 
 /** Anything but "none" and "yes" is strict to Exim, so a request that we do not understand cannot open anything. */
 export const NOT_UNDERSTOOD =
-  "error: expected MODE domain, MXOK domain host, or EVENT name domain host address errno text";
+  "error: expected MODE domain, MXOK domain host [names], or EVENT name domain host address errno text";
 
 /** Turns one line of Exim's ${readsocket} into one reply. */
 export class EximAnswerer {

@@ -79,7 +79,8 @@ mta_sts_plain_smtp:
   tls_verify_certificates = MTA_STS_CA
 .include_if_exists MTA_STS_LOCAL
 
-# Only constants here, but for tls_verify_certificates: an expansion that fails in another option would open the door.
+# Constants but for three options, because an expansion that fails opens the door in most: tls_sni cannot fail,
+# tls_verify_certificates defers when it fails, and what event_action looks at comes from the daemon and the certificate.
 mta_sts_strict_smtp:
   driver = smtp
   multi_domain = false
@@ -103,6 +104,9 @@ mta_sts_strict_smtp:
   # Suites that came with TLS 1.2; those of TLS 1.3 are always on.
   tls_require_ciphers = TLSv1.2:!aNULL:!eNULL
 .endif
+.ifndef _HAVE_TLS
+  mta_sts_needs_an_exim_with_tls
+.endif
 .ifdef _HAVE_EVENT
   # At the handshake, once for the host's own certificate: the host must be permitted, also where DANE verifies it, and
   # a DNS name of the certificate must be that very name, unless TLSA records speak for it. Exim itself compares the
@@ -114,6 +118,9 @@ mta_sts_strict_smtp:
         {MTA-STS: $host is not a permitted MX host of $domain, or its certificate does not name it}}}}}\\
     {\${if match{$event_name}{\\N^(msg:delivery|msg:host:defer|dane:fail)$\\N}\\
       {\${readsocket{MTA_STS_SOCKET}{EVENT $event_name $domain $host $host_address \${if def:event_defer_errno{$event_defer_errno}{0}} \${sg{$event_data}{\\N[\\r\\n]\\N}{ }}\\n}{2s}{}{}}}}}}
+.else
+  # Not an option: an Exim that cannot make the checks above must not start with this file.
+  mta_sts_needs_an_exim_with_event_support
 .endif
 .include_if_exists MTA_STS_LOCAL
 `;

@@ -22,6 +22,9 @@ export const DEFAULT_LINE_LIMITS: LineLimits = {
   lingerTime: 1_000,
 };
 
+/** Connections beyond the maximum that are told so before they are closed; the rest are closed without a word. */
+const TOLD = 64;
+
 /** Why a connection got no answer. */
 export type LineFault = "malformed" | "half-request" | "refused";
 
@@ -30,12 +33,14 @@ export interface LineServerOptions {
   readonly answer: AnswerLine;
   /** The reply to bytes that are no request; it must make the client fail closed. */
   readonly malformed: string;
+  /** The reply to a client there is no room for; it must make the client try again later. */
+  readonly overloaded: string;
   readonly closed?: (cause: LineFault) => void;
   readonly limits?: Partial<LineLimits>;
 }
 
 /**
- * One request for each connection: a line in, some bytes without a line end out, then we close. The client may have
+ * One request for each connection: a line in, the bytes of the answer out, then we close. The client may have
  * closed its half before the answer is there, as Exim's ${readsocket} does.
  */
 export class LineServer {
@@ -78,15 +83,18 @@ export class LineServer {
   }
 
   #accept(socket: Socket): void {
-    if (this.#sockets.size >= this.#limits.maxConnections) {
-      this.#options.closed?.("refused");
+    const { maxConnections } = this.#limits;
+    const full = this.#sockets.size >= maxConnections;
+    if (full) this.#options.closed?.("refused");
+    if (this.#sockets.size >= maxConnections + TOLD) {
       socket.destroy();
       return;
     }
     this.#sockets.add(socket);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#sockets.delete(socket));
-    void this.#converse(socket);
+    if (full) this.#say(socket, this.#options.overloaded);
+    else void this.#converse(socket);
   }
 
   async #converse(socket: Socket): Promise<void> {
@@ -94,6 +102,10 @@ export class LineServer {
     if (line === null) return;
     const reply = line === "malformed" ? this.#options.malformed : await this.#options.answer(line.text);
     if (line === "malformed") this.#options.closed?.("malformed");
+    this.#say(socket, reply);
+  }
+
+  #say(socket: Socket, reply: string): void {
     // What is still sent is read and dropped: closing with unread input would reset the connection and lose the reply.
     socket.on("end", () => socket.destroy());
     // Not the socket's own timeout: that one starts anew with each octet a client drips.

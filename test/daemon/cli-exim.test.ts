@@ -33,6 +33,20 @@ it("exim-config writes its files for the listener of the configuration and says 
   expect(statSync(join(directory, "exim/main.conf")).mode & 0o777).toBe(0o644);
 });
 
+it("exim-config writes files that Exim's user can read under any umask, and leaves no other behind", async () => {
+  const umask = process.umask(0o077);
+  try {
+    await write("exim: unix:/run/x/exim.sock");
+  } finally {
+    process.umask(umask);
+  }
+  const modes = readdirSync(join(directory, "exim")).map(
+    (name) => statSync(join(directory, "exim", name)).mode & 0o777,
+  );
+  expect(modes).toEqual([0o644, 0o644, 0o644, 0o644]);
+  expect(statSync(join(directory, "exim")).mode & 0o777).toBe(0o755);
+});
+
 it("exim-config names a TCP listener as Exim does, and keeps a deny-ca.pem that is there", async () => {
   await write('exim: "127.0.0.1:8463"');
   const denyCa = read("deny-ca.pem");
@@ -53,6 +67,8 @@ it.each([
     ["exim: unix:/x", "--ca-file", "no/such.pem"],
     "no/such.pem is no absolute path of a file that exists",
   ],
+  ["a listener on a port of the system's choice", ['exim: "127.0.0.1:0"'], "Exim cannot ask at 127.0.0.1:0"],
+  ["a listener on every address", ['exim: "0.0.0.0:8463"'], "Exim cannot ask at 0.0.0.0:8463"],
   ["a socket that would be syntax to Exim", ['exim: "unix:/a b"'], "characters that mean something to Exim"],
 ])("exim-config ends with exit code 2 for %s", async (_, args, message) => {
   const { code, stdout, stderr } = await write(args[0] ?? "", ...args.slice(1));

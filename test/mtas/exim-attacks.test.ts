@@ -11,6 +11,9 @@ import { type MtaSite, nextSubject } from "./mta-site.ts";
 /** One host, not verifiable, with mail for domains that do not mind and for one that does. */
 const shared = (host: string) => [{ exchange: host, certificate: "self-signed" }] as const;
 
+/** A provider's certificate names every one of its hosts. */
+const crowd = Array.from({ length: 400 }, (_, i) => `host-number-${i}.of-a-large-provider.test`);
+
 const domains: Readonly<Record<string, DomainSpec>> = {
   "casual.test": { mx: shared("mx.shared.test") },
   "casual2.test": { mx: shared("mx.shared.test") },
@@ -23,6 +26,10 @@ const domains: Readonly<Record<string, DomainSpec>> = {
   "beside.test": { mx: ["mx.late.test"] },
   "held.test": { policy: enforce("mx.held.test") },
   "victim.test": { policy: enforce("mx.victim.test") },
+  "popular.test": {
+    policy: enforce("mx.popular.test"),
+    mx: [{ exchange: "mx.popular.test", certificate: { names: [...crowd, "mx.popular.test"] } }],
+  },
   "attacker.test": { mx: [{ exchange: "mx.attacker.test", certificate: { names: ["alias.attacker.test"] } }] },
   "down.test": { policy: enforce("mx.down.test") },
   "open.test": { mx: [{ exchange: "mx.open.test", starttls: "stripped" }] },
@@ -96,6 +103,10 @@ onEachExim("attacks", (open) => {
     expectSent(await site.send("b@held.test"), "deferred");
     await site.world.unforge("held.test");
     expectSent(await site.send("b@held.test"), { sentTo: "mx.held.test", tls: true });
+  });
+
+  it("reads a certificate with hundreds of names to the last (R-8461-4.2-03)", async () => {
+    expectSent(await site.send("b@popular.test"), { sentTo: "mx.popular.test", tls: true });
   });
 
   it("takes no certificate for the name before a forged CNAME, when the host behind it is the permitted one (R-8461-4.2-05, R-9525-6.1-01)", async () => {

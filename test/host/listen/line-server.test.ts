@@ -17,7 +17,14 @@ afterEach(async () => {
 
 async function start(options: Partial<LineServerOptions> = {}, limits: Partial<LineLimits> = {}) {
   const answer = async (line: string) => `<${line}>`;
-  const server = await LineServer.start({ listen: [tcp], answer, malformed: "bad", limits, ...options });
+  const server = await LineServer.start({
+    listen: [tcp],
+    answer,
+    malformed: "bad",
+    overloaded: "full",
+    limits,
+    ...options,
+  });
   cleanup.push(() => server.close(0));
   return server;
 }
@@ -93,16 +100,26 @@ describe("line listeners", () => {
     expect(causes).toEqual(["half-request"]);
   });
 
-  it("closes newcomers beyond its connections, and no others", async () => {
+  it("tells newcomers beyond its connections to come again, and closes no others", async () => {
     const causes: string[] = [];
     const server = await start({ closed: (cause) => causes.push(cause) }, { maxConnections: 1 });
     const first = dial(portOf(server));
     await once(first, "connect");
     await expect.poll(() => server.connections).toBe(1);
-    expect(await text(dial(portOf(server)).resume())).toBe("");
+    expect(await readsocket(portOf(server), "MODE a.example\n")).toBe("full");
     expect(causes).toEqual(["refused"]);
     first.end("still here\n");
     expect(await text(first)).toBe("<still here>");
+  });
+
+  it("closes on a client that drips after its answer, within the time it lingers", async () => {
+    const server = await start({}, { lingerTime: 200 });
+    const socket = dial(portOf(server));
+    socket.write("question\n");
+    const drip = setInterval(() => socket.write("x"), 20);
+    cleanup.push(() => clearInterval(drip));
+    expect(await text(socket)).toBe("<question>");
+    await expect.poll(() => server.connections, { timeout: 2_000 }).toBe(0);
   });
 
   it("answers what is asked when it closes", async () => {
@@ -122,7 +139,7 @@ describe("line listeners", () => {
   it("does not listen on the first target when the second cannot be had", async () => {
     const taken = await start();
     const port = taken.ports[0] as number;
-    const options = { listen: [tcp, { kind: "tcp" as const, host: "127.0.0.1", port }], malformed: "" };
+    const options = { listen: [tcp, { kind: "tcp" as const, host: "127.0.0.1", port }], malformed: "", overloaded: "" };
     await expect(LineServer.start({ ...options, answer: async () => "" })).rejects.toThrow(/EADDRINUSE/);
   });
 });
