@@ -1,4 +1,4 @@
-import type { Config } from "../../host/config/config.ts";
+import type { Config, MtaListener } from "../../host/config/config.ts";
 import { loadConfig } from "../../host/config/load.ts";
 import { ConfigError } from "../../host/config/problem.ts";
 import { CommandFailure, EXIT } from "./exit-codes.ts";
@@ -18,6 +18,13 @@ export function readConfig(file: string | undefined): Config {
       cause: error,
     });
   }
+}
+
+/** The first listener of a kind; a fault of usage, with the line that adds one, where there is none. */
+export function listenerOf(file: string | undefined, kind: "exim" | "opensmtpd"): MtaListener {
+  for (const listener of readConfig(file).listen) if (listener.kind === kind) return listener;
+  const advice = `add "- ${kind}: unix:/run/mta-sts/${kind}.sock" to listen, and restart the daemon`;
+  throw new CommandFailure(EXIT.usage, `the configuration has no ${kind} listener; ${advice} (docs/mtas.md)`);
 }
 
 /** Where the daemon of this configuration can be spoken to; null when it has no control socket. */

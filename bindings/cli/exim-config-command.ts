@@ -6,7 +6,7 @@ import { reasonOf } from "../../host/config/unreadable.ts";
 import { printable } from "../../host/observe/printable.ts";
 import { eximConfig, PLAIN_VALUE } from "../exim/config.ts";
 import { makeDenyCa } from "../exim/deny-ca.ts";
-import { readConfig } from "./configuration.ts";
+import { listenerOf } from "./configuration.ts";
 import { CommandFailure, EXIT } from "./exit-codes.ts";
 import { print } from "./output.ts";
 
@@ -89,12 +89,7 @@ function replace(path: string, text: string): void {
 
 /** The first `exim` listener of the configuration, as ${readsocket} names it. */
 function socketOf(configFile: string | undefined): string {
-  const listener = readConfig(configFile).listen.find(({ kind }) => kind === "exim");
-  if (listener === undefined) {
-    const advice = 'add "- exim: unix:/run/mta-sts/exim.sock" to listen, and restart the daemon';
-    throw new CommandFailure(EXIT.usage, `the configuration has no exim listener; ${advice} (docs/mtas.md)`);
-  }
-  const { address } = listener;
+  const { address } = listenerOf(configFile, "exim");
   if (address.transport === "tcp" && (address.port === 0 || ["0.0.0.0", "::"].includes(address.host)))
     throw new CommandFailure(
       EXIT.usage,

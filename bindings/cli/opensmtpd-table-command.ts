@@ -1,8 +1,7 @@
 import type { Command } from "commander";
 import { askDaemonAt } from "../opensmtpd/ask.ts";
 import { serveTable } from "../opensmtpd/table.ts";
-import { readConfig } from "./configuration.ts";
-import { CommandFailure, EXIT } from "./exit-codes.ts";
+import { listenerOf } from "./configuration.ts";
 
 const EXAMPLES = `
 Not for people: smtpd(8) starts it. /usr/libexec/opensmtpd/table-mtasts, mode 0755:
@@ -20,11 +19,7 @@ export function addOpenSmtpdTable(program: Command): void {
     .argument("[config]", "YAML configuration of the daemon (default: as for serve)")
     .addHelpText("after", EXAMPLES)
     .action(async (config: string | undefined) => {
-      const listener = readConfig(config).listen.find(({ kind }) => kind === "opensmtpd");
-      if (listener === undefined) {
-        const advice = 'add "- opensmtpd: unix:/run/mta-sts/opensmtpd.sock" to listen, and restart the daemon';
-        throw new CommandFailure(EXIT.usage, `the configuration has no opensmtpd listener; ${advice} (docs/mtas.md)`);
-      }
-      await serveTable(process.stdin, process.stdout, askDaemonAt(listener.address));
+      const { address } = listenerOf(config, "opensmtpd");
+      await serveTable(process.stdin, process.stdout, askDaemonAt(address));
     });
 }

@@ -26,7 +26,7 @@ export const DEFAULT_LINE_LIMITS: LineLimits = {
 const TOLD = 64;
 
 /** Why a connection got no answer. */
-export type LineFault = "malformed" | "half-request" | "refused";
+export type LineFault = "malformed" | "half-request" | "evicted" | "refused";
 
 export interface LineServerOptions {
   readonly listen: readonly ListenTarget[];
@@ -47,6 +47,8 @@ export class LineServer {
   readonly #options: LineServerOptions;
   readonly #limits: LineLimits;
   readonly #sockets = new Set<Socket>();
+  /** Those whose request is not complete, the longest waited for first. */
+  readonly #silent = new Set<Socket>();
   #listeners: Listeners | null = null;
 
   /** Listens on every target, or on none. Rejects when one of them cannot be listened on. */
@@ -84,6 +86,7 @@ export class LineServer {
 
   #accept(socket: Socket): void {
     const { maxConnections } = this.#limits;
+    if (this.#sockets.size >= maxConnections) this.#evict();
     const full = this.#sockets.size >= maxConnections;
     if (full) this.#options.closed?.("refused");
     if (this.#sockets.size >= maxConnections + TOLD) {
@@ -97,12 +100,23 @@ export class LineServer {
     else void this.#converse(socket);
   }
 
+  /** An MTA asks as soon as it is connected: who has been silent longest makes room, never one that has asked. */
+  #evict(): void {
+    const [silent] = this.#silent;
+    if (silent === undefined) return;
+    this.#options.closed?.("evicted");
+    this.#silent.delete(silent);
+    this.#sockets.delete(silent);
+    silent.destroy();
+  }
+
   async #converse(socket: Socket): Promise<void> {
+    this.#silent.add(socket);
     const line = await this.#request(socket);
+    this.#silent.delete(socket);
     if (line === null) return;
-    const reply = line === "malformed" ? this.#options.malformed : await this.#options.answer(line.text);
-    if (line === "malformed") this.#options.closed?.("malformed");
-    this.#say(socket, reply);
+    if (typeof line === "string") this.#options.closed?.(line);
+    this.#say(socket, typeof line === "string" ? this.#options.malformed : await this.#options.answer(line.text));
   }
 
   #say(socket: Socket, reply: string): void {
@@ -118,19 +132,15 @@ export class LineServer {
   }
 
   /** The first line, or all there is when the client ends without a line end; null when the client went away. */
-  #request(socket: Socket): Promise<{ readonly text: string } | "malformed" | null> {
+  #request(socket: Socket): Promise<{ readonly text: string } | "malformed" | "half-request" | null> {
     return new Promise((resolve) => {
       let bytes = Buffer.alloc(0);
-      const done = (outcome: { readonly text: string } | "malformed" | null) => {
+      const done = (outcome: { readonly text: string } | "malformed" | "half-request" | null) => {
         clearTimeout(timer);
         socket.removeAllListeners("data").removeAllListeners("end");
         resolve(outcome);
       };
-      const timer = setTimeout(() => {
-        this.#options.closed?.("half-request");
-        socket.destroy();
-        done(null);
-      }, this.#limits.requestTime);
+      const timer = setTimeout(() => done("half-request"), this.#limits.requestTime);
       socket.once("close", () => done(null));
       socket.on("end", () => done(bytes.length > 0 ? { text: bytes.toString("latin1") } : "malformed"));
       socket.on("data", (chunk: Buffer) => {

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -91,25 +90,45 @@ describe("line listeners", () => {
     expect(causes).toEqual(["malformed"]);
   });
 
-  it("gives up a client that sends half a request", async () => {
+  it("tells a client that sends half a request, so that it fails closed, and gives it up", async () => {
     const causes: string[] = [];
     const server = await start({ closed: (cause) => causes.push(cause) }, { requestTime: 50 });
     const socket = dial(portOf(server));
     socket.write("MODE exa");
-    expect(await text(socket)).toBe("");
+    expect(await text(socket)).toBe("bad");
     expect(causes).toEqual(["half-request"]);
   });
 
   it("tells newcomers beyond its connections to come again, and closes no others", async () => {
     const causes: string[] = [];
-    const server = await start({ closed: (cause) => causes.push(cause) }, { maxConnections: 1 });
+    const asked: string[] = [];
+    let release: (reply: string) => void = () => undefined;
+    const answer = (line: string) => {
+      asked.push(line);
+      return new Promise<string>((resolve) => (release = resolve));
+    };
+    const server = await start({ answer, closed: (cause) => causes.push(cause) }, { maxConnections: 1 });
     const first = dial(portOf(server));
-    await once(first, "connect");
-    await expect.poll(() => server.connections).toBe(1);
+    first.end("still here\n");
+    await expect.poll(() => asked).toEqual(["still here"]);
     expect(await readsocket(portOf(server), "MODE a.example\n")).toBe("full");
     expect(causes).toEqual(["refused"]);
-    first.end("still here\n");
-    expect(await text(first)).toBe("<still here>");
+    release("answered");
+    expect(await text(first)).toBe("answered");
+  });
+
+  it("answers a newcomer when silent clients hold every connection: the longest silent one goes", async () => {
+    const causes: string[] = [];
+    const server = await start({ closed: (cause) => causes.push(cause) }, { maxConnections: 2 });
+    const first = dial(portOf(server));
+    await expect.poll(() => server.connections).toBe(1);
+    const younger = dial(portOf(server));
+    await expect.poll(() => server.connections).toBe(2);
+    expect(await readsocket(portOf(server), "MODE a.example\n")).toBe("<MODE a.example>");
+    expect(await text(first)).toBe("");
+    expect(causes).toEqual(["evicted"]);
+    younger.end("still here\n");
+    expect(await text(younger)).toBe("<still here>");
   });
 
   it("closes on a client that drips after its answer, within the time it lingers", async () => {
