@@ -101,6 +101,7 @@ export class Observers {
     return {
       ...this.#questionObserver("the Exim listener"),
       answered: (verdict) => this.#metrics.count("answers_total", { listener: "exim", verdict }),
+      unmatched: this.#unmatched,
       refused: (domain, host, id) => this.#log.event("host-not-permitted", { domain, host, id }),
       outcome: (outcome, { domain, host, data }) => {
         this.#metrics.count("exim_outcomes_total", { outcome });

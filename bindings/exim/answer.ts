@@ -1,5 +1,6 @@
 import { permittedHosts } from "../../host/mx/mx-candidates.ts";
 import type { QuestionObserver, Questions } from "../../host/mx/question.ts";
+import { otherHosts } from "./other-hosts.ts";
 import { type EximOutcome, outcomeOf } from "./outcome.ts";
 import { type EximEvent, type EximRequest, parseRequest } from "./request.ts";
 
@@ -10,12 +11,14 @@ export type MatchesDnsId = (names: readonly string[], host: string) => boolean;
 export interface EximObserver extends QuestionObserver {
   /** Exim was about to use a host that the policy does not permit, and was told no. */
   refused?(domain: string, host: string, policyId: string): void;
+  /** An enforced policy permits none of the MX hosts that Exim found. */
+  unmatched?(domain: string, policyId: string): void;
   outcome?(outcome: EximOutcome, event: EximEvent): void;
 }
 
 /** Anything but "none" and "yes" is strict to Exim, so a request that we do not understand cannot open anything. */
 export const NOT_UNDERSTOOD =
-  "error: expected MODE domain, MXOK domain host [names], or EVENT name domain host address errno text";
+  "error: expected MODE domain, OTHERS domain, NOHOST domain, MXOK domain host [names], or EVENT name domain host address errno text";
 
 /** Turns one line of Exim's ${readsocket} into one reply. */
 export class EximAnswerer {
@@ -35,6 +38,10 @@ export class EximAnswerer {
     switch (request?.verb) {
       case "MODE":
         return this.#mode(request.domain);
+      case "OTHERS":
+        return this.#others(request.domain);
+      case "NOHOST":
+        return this.#noHost(request.domain);
       case "MXOK":
         return this.#mxOk(request);
       case "EVENT":
@@ -50,6 +57,24 @@ export class EximAnswerer {
     const { kind } = await this.#questions.ruling(domain);
     this.#observer.answered?.(kind === "enforce" ? "policy" : kind);
     return kind;
+  }
+
+  /** What to leave out; where nothing is to be honoured or nothing is known, nothing: MXOK judges at the handshake. */
+  async #others(domain: string): Promise<string> {
+    const ruling = await this.#questions.ruling(domain);
+    this.#observer.answered?.(ruling.kind === "enforce" ? "policy" : ruling.kind);
+    return ruling.kind === "enforce" ? otherHosts(ruling.mx) : "";
+  }
+
+  /** Exim found no host that it may use: has the domain none at all, or one that its policy does not permit? */
+  async #noHost(domain: string): Promise<"gone" | "defer"> {
+    const ruling = await this.#questions.ruling(domain);
+    this.#observer.answered?.(ruling.kind === "enforce" ? "policy" : ruling.kind);
+    if (ruling.kind !== "enforce") return "defer";
+    const candidates = await this.#questions.candidates(ruling.domain);
+    if (candidates.kind === "known" && candidates.hosts.every((host) => host === "")) return "gone";
+    this.#observer.unmatched?.(ruling.domain, ruling.id);
+    return "defer";
   }
 
   /**

@@ -60,13 +60,21 @@ mta_sts_undecided:
   data = \${if eq{\${readsocket{MTA_STS_SOCKET}{MODE $domain\\n}{5s}{}{temp}}}{temp}\\
     {:defer: 4.7.5 MTA-STS: no decision on $domain now, mail stays queued; run: mta-sts query $domain}{}}
 
+# MX hosts that the policy does not permit are left out here already: they get no retry record that holds up other domains'
+# mail, and cut-through delivery never finds its open connection among the hosts of a domain that does not permit it.
 mta_sts_enforce:
   driver = dnslookup
   domains = ! +local_domains
   transport = mta_sts_strict_smtp
-  ignore_target_hosts = MTA_STS_IGNORE
+  ignore_target_hosts = MTA_STS_IGNORE : \${readsocket{MTA_STS_SOCKET}{OTHERS $domain\\n}{5s}{}{}}
   dnssec_request_domains = *
-  no_more
+
+mta_sts_no_host:
+  driver = redirect
+  domains = ! +local_domains
+  allow_defer
+  condition = \${if !eq{\${readsocket{MTA_STS_SOCKET}{NOHOST $domain\\n}{5s}{}{temp}}}{gone}}
+  data = :defer: 4.7.5 MTA-STS: no MX host that $domain has is in its policy, mail stays queued; run: mta-sts query $domain
 `;
 
 const TRANSPORTS = `# MTA-STS, transports: .include this file after "begin transports".
@@ -86,6 +94,8 @@ mta_sts_strict_smtp:
   multi_domain = false
   # An open connection is never handed on: it was judged by one domain's policy.
   connection_max_messages = 1
+  # A retry record of its own: a host that fails here is tried all the same for domains without a policy.
+  retry_include_ip_address = false
   dnssec_request_domains = *
   hosts_require_tls = *
   tls_verify_hosts = *

@@ -1,6 +1,6 @@
 /** What Exim asks; docs/mtas.md is the contract. */
 export type EximRequest =
-  | { readonly verb: "MODE"; readonly domain: string }
+  | { readonly verb: "MODE" | "OTHERS" | "NOHOST"; readonly domain: string }
   | {
       readonly verb: "MXOK";
       readonly domain: string;
@@ -28,7 +28,8 @@ const EVENT = /^EVENT ([a-z:]+) (\S+) (\S+) (\S+) (-?[0-9]+)(?: (.*))?$/;
 /** One line without its end; null for everything that is no request. */
 export function parseRequest(line: string): EximRequest | null {
   const [verb, first, second, more, beyond] = line.split(" ");
-  if (verb === "MODE" && first && second === undefined) return { verb, domain: first };
+  const ofDomain = verb === "MODE" || verb === "OTHERS" || verb === "NOHOST";
+  if (ofDomain && first && second === undefined) return { verb, domain: first };
   if (verb === "MXOK" && first && second && beyond === undefined)
     return { verb, domain: first, host: second, names: namesOf(more) };
   const [, name, domain, host, address, errno, data = ""] = EVENT.exec(line) ?? [];

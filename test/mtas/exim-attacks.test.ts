@@ -1,5 +1,7 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DomainSpec } from "../lab/domain-spec.ts";
 import { enforce } from "../postfix/delivery-cases.ts";
 import { brokenPromises } from "../postfix/promise-kept.ts";
@@ -31,6 +33,13 @@ const domains: Readonly<Record<string, DomainSpec>> = {
     mx: [{ exchange: "mx.popular.test", certificate: { names: [...crowd, "mx.popular.test"] } }],
   },
   "attacker.test": { mx: [{ exchange: "mx.attacker.test", certificate: { names: ["alias.attacker.test"] } }] },
+  "spiteful.test": { policy: enforce("mx.spiteful.test"), mx: ["mx.blamed.test"] },
+  "innocent.test": { policy: enforce("mx.blamed.test"), mx: ["mx.blamed.test"] },
+  "demanding.test": { policy: enforce("mx.weak.test"), mx: shared("mx.weak.test") },
+  "easy.test": { mx: shared("mx.weak.test") },
+  "first.test": { policy: enforce("mx.hub.test"), mx: ["mx.hub.test"] },
+  "like-first.test": { policy: enforce("mx.hub.test"), mx: ["mx.hub.test"] },
+  "unlike-first.test": { policy: enforce("mx.unlike-first.test"), mx: ["mx.hub.test"] },
   "down.test": { policy: enforce("mx.down.test") },
   "open.test": { mx: [{ exchange: "mx.open.test", starttls: "stripped" }] },
 };
@@ -96,6 +105,48 @@ onEachExim("attacks", (open) => {
     expect(site.mta.isQueued(before.id)).toBe(true);
   });
 
+  it("does not let one domain's policy hold up other domains' mail to the same host (R-8461-5-01)", async () => {
+    site.mta.forgetHints();
+    // Without `send`, which would forget them again: what Exim remembers of a host is the question here.
+    const outcome = async (to: string) => {
+      const subject = nextSubject();
+      const id = await site.mta.submit([to], subject);
+      return { queued: site.mta.isQueued(id), taken: (await site.accepted(subject)).length };
+    };
+    expect(await outcome("b@spiteful.test")).toEqual({ queued: true, taken: 0 });
+    expect(await outcome("b@innocent.test")).toEqual({ queued: false, taken: 1 });
+    expect(await outcome("b@demanding.test")).toEqual({ queued: true, taken: 0 });
+    expect(await outcome("b@easy.test")).toEqual({ queued: false, taken: 1 });
+  });
+
+  describe("with cut-through delivery", () => {
+    const cutThrough = async (recipients: readonly string[]) => {
+      site.mta.forgetHints();
+      const subject = nextSubject();
+      await site.mta.receive(
+        recipients,
+        subject,
+        "acl_smtp_rcpt = cut",
+        "cut:\n  accept control = cutthrough_delivery",
+      );
+      return { subject, taken: (await site.accepted(subject)).flatMap(({ to }) => to).sort() };
+    };
+
+    it("gives a second recipient the connection of the first where both policies permit the host", async () => {
+      const { taken } = await cutThrough(["b@first.test", "b@like-first.test"]);
+      expect(taken).toEqual(["b@first.test", "b@like-first.test"]);
+      // Exim's mark of a delivery made while the message came in.
+      expect(site.mta.log()).toMatch(/>> b@first\.test/);
+      expect(site.mta.log()).toMatch(/>> b@like-first\.test/);
+    });
+
+    it("does not give it to one whose policy does not permit the host (R-BIND-ALL-01, R-8461-3.4-06)", async () => {
+      const { taken } = await cutThrough(["b@first.test", "b@unlike-first.test"]);
+      expect(taken).not.toContain("b@unlike-first.test");
+      expect((await site.world.deliveries()).flatMap(({ to }) => to)).not.toContain("b@unlike-first.test");
+    });
+  });
+
   it("holds a policy against a forged NXDOMAIN and forged MX records (R-8461-3.1-23, R-8461-5-01)", async () => {
     expectSent(await site.send("b@held.test"), { sentTo: "mx.held.test", tls: true });
     await site.world.forgeNxdomain("held.test", "record");
@@ -109,6 +160,23 @@ onEachExim("attacks", (open) => {
     expectSent(await site.send("b@popular.test"), { sentTo: "mx.popular.test", tls: true });
   });
 
+  it("judges the host once more at the handshake, should the policy change between routing and delivery (R-8461-5.1-04)", async () => {
+    // No list of other hosts: as if the policy had changed between routing and handshake.
+    const generated = join(site.directory, "etc/mta-sts/routers.conf");
+    const routers = readFileSync(generated, "utf8");
+    writeFileSync(generated, routers.replace(/ : \$\{readsocket\{MTA_STS_SOCKET\}\{OTHERS .*$/m, ""));
+    try {
+      const sent = await site.send("b@omits.test");
+      expectSent(sent, "deferred");
+      expect(sent.log).toMatch(
+        /MTA-STS: mx\.provider\.test is not a permitted MX host of omits\.test, or its certificate/,
+      );
+      await site.daemon.waitForEvent("host-not-permitted", { domain: "omits.test", host: "mx.provider.test" });
+    } finally {
+      writeFileSync(generated, routers);
+    }
+  });
+
   it("takes no certificate for the name before a forged CNAME, when the host behind it is the permitted one (R-8461-4.2-05, R-9525-6.1-01)", async () => {
     expectSent(await site.send("b@victim.test"), { sentTo: "mx.victim.test", tls: true });
     // Exim verifies the certificate for the alias, and asks us about the name it stands for.
@@ -120,9 +188,7 @@ onEachExim("attacks", (open) => {
     const sent = await site.send("b@victim.test");
     expectSent(sent, "deferred");
     expect(await site.world.deliveries("mx.attacker.test")).toEqual([]);
-    expect(sent.log).toMatch(
-      /MTA-STS: mx\.victim\.test is not a permitted MX host of victim\.test, or its certificate/,
-    );
+    expect(sent.log).toContain("MTA-STS: no MX host that victim.test has is in its policy");
   });
 
   it("defers all mail while the daemon is stopped, and delivers it when it is back (R-8461-5-07)", async () => {
@@ -155,7 +221,7 @@ onEachExim("attacks", (open) => {
   );
 
   it("never had an enforced domain's mail taken by anybody else (R-8461-5-01)", async () => {
-    const { "before.test": _, ...others } = domains;
-    expect(brokenPromises(await site.world.deliveries(), others)).toEqual([]);
+    const afterwards = { ...domains, "before.test": { policy: enforce("mx.late.test"), mx: ["mx.late.test"] } };
+    expect(brokenPromises(await site.world.deliveries(), afterwards)).toEqual([]);
   });
 });

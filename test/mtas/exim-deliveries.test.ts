@@ -81,7 +81,8 @@ onEachExim("deliveries", (open) => {
   for (const { title, to, outcome } of cases) it(title, async () => expectSent(await site.send(to), outcome));
 
   it("lets a host that the policy refuses not even hear of the message (R-9525-6.6-01)", async () => {
-    for (const host of ["mx.allrogue.evil.test", "mx.selfsigned.test", "mx.cnonly.test", "mx.stripped.test"]) {
+    expect(await site.world.sessions("mx.allrogue.evil.test")).toEqual([]);
+    for (const host of ["mx.selfsigned.test", "mx.cnonly.test", "mx.stripped.test"]) {
       const sessions = await site.world.sessions(host);
       expect(sessions.length, host).toBeGreaterThan(0);
       for (const { commands } of sessions) expect(commands, host).not.toContain("MAIL");
@@ -96,7 +97,10 @@ onEachExim("deliveries", (open) => {
   });
 
   it("expands its event_action without a fault, however a session ends (R-BIND-EX-02)", () => {
-    expect(site.mta.log()).not.toContain("failed to expand");
+    const log = site.mta.log();
+    // Each way a session ends has been met by now.
+    for (const end of ["=> b@", "defer (-37)", "defer (-38)"]) expect(log).toContain(end);
+    expect(log).not.toContain("failed to expand");
   });
 
   it("reports outcomes, so that log and metrics name the host and the reason (R-BIND-ALL-03)", async () => {
@@ -104,7 +108,7 @@ onEachExim("deliveries", (open) => {
       expect(await site.daemon.metric(`exim_outcomes_total{outcome="${outcome}"}`), outcome).toBeGreaterThan(0);
     const fields = { domain: "stripped.test", host: "mx.stripped.test", outcome: "no-starttls" };
     await site.daemon.waitForEvent("host-failed", fields);
-    await site.daemon.waitForEvent("host-not-permitted", { domain: "allrogue.test", host: "mx.allrogue.evil.test" });
+    await site.daemon.waitForEvent("answer-no-match", { domain: "allrogue.test" });
   });
 
   it("counts what a testing policy would have refused (R-8461-4.2-10)", async () => {

@@ -14,6 +14,7 @@ function exim(told: unknown[] = [], maxPending = 10) {
     deferred: (domain, reason) => told.push(`deferred ${domain} ${reason}`),
     refused: (domain, host, id) => told.push(`refused ${domain} ${host} ${id}`),
     failed: (domain, error) => told.push(`failed ${domain} ${(error as Error).message}`),
+    unmatched: (domain, id) => told.push(`unmatched ${domain} ${id}`),
     outcome: (outcome, { domain, host, data }) => told.push(`${outcome} ${domain} ${host} ${data}`),
   };
   const options = { resolver: world, lookupMx: world.lookupMx, matchesMx, deadline: 200, maxPending };
@@ -144,6 +145,35 @@ describe("the line protocol for Exim", () => {
     await ask("MXOK a.example mx.evil.example");
     await ask("MODE t.example");
     expect(told).toEqual(["policy", "refused a.example mx.evil.example 1", "testing mismatch", "none"]);
+  });
+
+  it("answers OTHERS with all hosts but those that the policy permits, as regular expressions (R-8461-4.1-02)", async () => {
+    const { world, ask } = exim();
+    world.decisions.set("a.example", honour("a.example", policy("enforce", ["mx.a.example", "*.b.example"])));
+    const reply = await ask("OTHERS a.example");
+    expect(reply).toBe("! ^(?i)mx\\.a\\.example$ : ! ^(?i)[^.]+\\.b\\.example$ : *");
+    world.decisions.set("t.example", honour("t.example", policy("testing", ["mx.t.example"])));
+    world.decisions.set("temp.example", temp("temp.example", "SERVFAIL"));
+    for (const domain of ["t.example", "temp.example", "[192.0.2.1]"]) expect(await ask(`OTHERS ${domain}`)).toBe("");
+  });
+
+  it.each([
+    ["none of its hosts is permitted", mxRecords(["mx.evil.example"]), "defer", ["policy", "unmatched a.example 1"]],
+    ["it wants no mail (R-7505-3-01)", mxRecords([""]), "gone", ["policy"]],
+    ["it does not exist", { kind: "none", reason: "nxdomain", ttl: 60, secure: false }, "gone", ["policy"]],
+    [
+      "its MX lookup fails",
+      { kind: "failed", reason: "servfail", detail: "x" },
+      "defer",
+      ["policy", "unmatched a.example 1"],
+    ],
+  ] as const)("answers NOHOST for a domain where %s", async (_, outcome, reply, heard) => {
+    const told: unknown[] = [];
+    const { world, ask } = exim(told);
+    world.decisions.set("a.example", honour("a.example", policy("enforce", ["mx.a.example"])));
+    world.mx.set("a.example", outcome);
+    expect(await ask("NOHOST a.example")).toBe(reply);
+    expect(told).toEqual(heard);
   });
 
   it.each([
