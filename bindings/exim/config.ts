@@ -73,8 +73,11 @@ mta_sts_no_host:
   driver = redirect
   domains = ! +local_domains
   allow_defer
-  condition = \${if !eq{\${readsocket{MTA_STS_SOCKET}{NOHOST $domain\\n}{5s}{}{temp}}}{gone}}
-  data = :defer: 4.7.5 MTA-STS: no MX host that $domain has is in its policy, mail stays queued; run: mta-sts query $domain
+  allow_fail
+  data = \${if eq{\${readsocket{MTA_STS_SOCKET}{NOHOST $domain\\n}{5s}{}{temp}}}{gone}\\
+    {:fail: 5.4.4 $domain has no host that takes mail}\\
+    {:defer: 4.7.5 MTA-STS: no MX host that $domain has is in its policy, mail stays queued; run: mta-sts query $domain}}
+  no_more
 `;
 
 const TRANSPORTS = `# MTA-STS, transports: .include this file after "begin transports".
