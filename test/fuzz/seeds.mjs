@@ -1,0 +1,93 @@
+// Writes the first seeds of every target from test/vectors, and a few histories for step. What the fuzzer then finds
+// is merged into test/fuzz/corpus by `npm run fuzz -- TARGET SECONDS --keep`.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const vectors = (project, file) => JSON.parse(readFileSync(join(project, `test/vectors/${file}.json`), "utf8")).vectors;
+
+const octets = (value) =>
+  typeof value === "string"
+    ? Buffer.from(value)
+    : value.hex !== undefined
+      ? Buffer.from(value.hex, "hex")
+      : Buffer.from(value.text.repeat(Math.min(value.times, 400)));
+const joined = (value) => Buffer.concat((Array.isArray(value) ? value : [value]).map(octets));
+const u16 = (n) => Buffer.from([n & 255, n >> 8]);
+const list = (items) => Buffer.concat(items.flatMap((item) => [u16(item.length), item]));
+const strings = (rr) =>
+  Buffer.concat((Array.isArray(rr) ? rr : [rr]).map(octets).flatMap((s) => [Buffer.from([s.length & 255]), s]));
+const leniency = (v) => Buffer.from([v.leniency === undefined || v.leniency.length === 0 ? 0 : 15]);
+const ZERO = Buffer.from([0]);
+
+const RRSET = (id) => list([strings([`v=STSv1; id=${id};`])]);
+const BODY = (mode, age) => Buffer.from(`version: STSv1\nmode: ${mode}\nmx: *.example.com\nmax_age: ${age}\n`);
+const event = (n, dt = 0, flags = 0) => Buffer.concat([Buffer.from([n - 1, flags]), u16(dt)]);
+const record = (rrset, dt = 1) => Buffer.concat([event(2, dt), Buffer.from([0]), u16(300), u16(rrset.length), rrset]);
+const noRecord = (outcome, dt = 1) => Buffer.concat([event(2, dt), Buffer.from([outcome]), u16(300), u16(0)]);
+const policy = (body, outcome = 0, dt = 1) =>
+  Buffer.concat([event(3, dt), Buffer.from([outcome, 0]), u16(body.length), body]);
+
+/** Histories: what to do on failure, leniency, events. */
+function histories() {
+  const first = [event(1), record(RRSET("a1")), policy(BODY("enforce", 604800)), event(1, 3)];
+  const tails = [
+    [event(1, 0x4100), noRecord(1), event(5, 0x4200), noRecord(2), event(6, 90), event(4, 2)],
+    [event(1, 700), record(RRSET("b2")), policy(BODY("testing", 86400)), event(1, 1)],
+    [event(6, 70, 4), record(RRSET("c3")), policy(Buffer.from("nonsense"), 0), event(1, 301)],
+    [event(5, 0x4e00), record(RRSET("a1")), policy(BODY("none", 60)), event(1, 0x7fff)],
+    [event(1, 0x8fff), event(5, 0x4e00, 32), record(RRSET("a1")), policy(BODY("enforce", 0))],
+    [event(1, 0x4900), noRecord(0), event(1, 5), policy(BODY("enforce", 31557600), 6)],
+  ];
+  const cold = [
+    [event(1), noRecord(2), event(1, 11), noRecord(2, 650), event(1, 20), noRecord(1)],
+    [event(1, 0, 8), event(4, 20), noRecord(2), event(1, 0, 16), record(RRSET("d4")), policy(BODY("enforce", 10), 3)],
+  ];
+  const all = [...tails.map((tail) => [...first, ...tail]), ...cold];
+  return all.flatMap((events) => [0, 1, 2].map((mode) => Buffer.concat([Buffer.from([mode, mode * 7]), ...events])));
+}
+
+const VERDICTS = ["none", "policy", "temp"];
+
+function planSeed(v) {
+  const text = v.policy === undefined ? Buffer.alloc(0) : joined(v.policy);
+  const hosts = list((v.hosts ?? []).map(octets));
+  return Buffer.concat([Buffer.from([Math.max(0, VERDICTS.indexOf(v.verdict)), 0]), u16(text.length), text, hosts]);
+}
+
+function judgeSeeds() {
+  const names = list([Buffer.from("mx1.example.com"), Buffer.from("*.example.net")]);
+  const seeds = [];
+  for (const action of [1, 3, 4])
+    for (const session of [1, 2, 3, 4, 5])
+      for (const host of ["mx1.example.com", "a.example.net", "other.test"])
+        seeds.push(
+          Buffer.concat([
+            Buffer.from([action, action === 4 ? 1 : 0, session & 1, session >> 2, session, 3, 0]),
+            Buffer.from(host),
+            ZERO,
+            names,
+          ]),
+        );
+  for (const chain of [1, 2, 3, 4, 5])
+    seeds.push(Buffer.concat([Buffer.from([1, 0, 1, 0, 5, 4, chain]), Buffer.from("mx1.example.com"), ZERO, names]));
+  return seeds;
+}
+
+const makers = {
+  record_select: (p) => vectors(p, "records").map((v) => Buffer.concat([leniency(v), list(v.rrset.map(strings))])),
+  policy_parse: (p) => vectors(p, "policies").map((v) => Buffer.concat([leniency(v), joined(v.body)])),
+  mx_match: (p) => vectors(p, "mx").map((v) => Buffer.concat([joined(v.pattern), ZERO, joined(v.host)])),
+  dnsid_match: (p) =>
+    vectors(p, "identities").map((v) => Buffer.concat([joined(v.host), ZERO, list(v.names.map(octets))])),
+  step: histories,
+  plan: (p) => vectors(p, "plan").map(planSeed),
+  judge: judgeSeeds,
+};
+
+/** Writes the seeds of a target into `folder`, named by their content. */
+export function writeSeeds(project, target, folder) {
+  mkdirSync(folder, { recursive: true });
+  for (const seed of makers[target]?.(project) ?? [])
+    writeFileSync(join(folder, createHash("sha256").update(seed).digest("hex").slice(0, 16)), seed);
+}
