@@ -163,7 +163,14 @@ class SmtpSession {
     this.#socket = socket;
     this.#behaviour = behaviour;
     this.#tlsOptions = tlsOptions;
-    this.#seen = mx.sessions.add({ mx: mx.name, commands: [], tls: "none", resumed: false, error: null, closed: false });
+    this.#seen = mx.sessions.add({
+      mx: mx.name,
+      commands: [],
+      tls: "none",
+      resumed: false,
+      error: null,
+      closed: false,
+    });
     open.add(socket);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
