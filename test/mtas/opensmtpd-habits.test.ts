@@ -80,6 +80,7 @@ describe.skipIf(reason)(reason === undefined ? name : `${name} [${reason}]`, () 
     expectSent(await send("b@of-users.test"), { sentTo: "mx.of-users.test", tls: true, sni: "mx.of-users.test" });
     expectSent(await send("b@of-users-plain.test"), { sentTo: "mx.of-users-plain.test", tls: false });
     expectSent(await send("b@of-users-bad.test"), "deferred");
+    expect(site.mta.log()).toContain("smtp connected address=192.0.2.1");
   });
 
   it("delivers as before what it took before a policy was found: a message keeps its action", async () => {

@@ -7,7 +7,7 @@ import { type NamespaceDoor, openDoor } from "../postfix/namespace-door.ts";
 import { submit } from "../postfix/submission.ts";
 import { enterScript } from "../roots/debian-root.ts";
 import type { Attempt, Mta, MtaSurroundings } from "./mta.ts";
-import { fromAfar, submissionListener, user } from "./opensmtpd-submission.ts";
+import { fromOutside, outside, submissionListener, user } from "./opensmtpd-submission.ts";
 
 const project = fileURLToPath(new URL("../../", import.meta.url));
 const example = (name: string) => readFileSync(join(project, "examples/opensmtpd", name), "utf8");
@@ -19,7 +19,7 @@ interface Submitted {
   readonly refusal: string;
 }
 
-/** A message of the machine itself, or of a user who has authenticated and is elsewhere. */
+/** A message of the machine itself, or of a user who has authenticated from elsewhere. */
 type Origin = "local" | "user";
 
 /** smtpd(8) with the lines of examples/opensmtpd and the table helper that they start. */
@@ -82,7 +82,7 @@ export class OpenSmtpd implements Mta {
 
   /** The message's id, or the 4xx reply to RCPT: then the message stays with whoever submits it. */
   async submit(to: string, subject: string, origin: Origin = "local"): Promise<Submitted> {
-    const socket = origin === "user" ? await fromAfar(this.#door) : await this.#door.connect(port);
+    const socket = origin === "user" ? await fromOutside(this.#door) : await this.#door.connect(port);
     const message = { from: "a@sender.lab.test", to, subject };
     try {
       return { id: await submit(socket, origin === "user" ? { ...message, user } : message), refusal: "" };
@@ -131,7 +131,7 @@ export class OpenSmtpd implements Mta {
   async #addAddress(): Promise<void> {
     const commands = [
       ["link", "add", "outside", "type", "veth", "peer", "name", "inside"],
-      ["address", "add", "192.0.2.1/24", "dev", "outside"],
+      ["address", "add", `${outside}/24`, "dev", "outside"],
       ["link", "set", "outside", "up"],
       ["link", "set", "inside", "up"],
     ];
