@@ -79,14 +79,16 @@ describe("local protocols", () => {
     ];
     for (const pattern of nasty) {
       const domain = site.newDomain();
-      const raw = `version: STSv1\nmode: enforce\nmx: mx.${domain}\nmx: ${pattern}\nmax_age: 86400\n`;
+      const more = `x: ${pattern} } match=evil.test {`;
+      const raw = `version: STSv1\nmode: enforce\nmx: mx.${domain}\nmx: ${pattern}\n${more}\nmax_age: 86400\n`;
       await site.world.domain(domain, { policy: { raw } });
       for (const map of ["postfix", "postfix310", "sts"]) {
         const client = await site.daemon.postfix();
         const reply = (await client.ask(`${map} ${domain}`)) ?? "";
         expect(reply, JSON.stringify(pattern)).toMatch(/^(NOTFOUND |OK [ -~]*)$/);
         expect(reply.match(/match=/g)?.length ?? 0).toBeLessThanOrEqual(1);
-        expect(reply).not.toMatch(/[{};,]/);
+        // Postfix >= 3.10.5 is told the policy for its TLS reports, in braces of ours.
+        expect(reply.replaceAll(/\{ policy_string = [a-z0-9_:*. -]+ \}/gi, "")).not.toMatch(/[{};,]/);
         expect(await client.ask("postfix [192.0.2.1]"), "one reply, and no more").toBe(NOTFOUND);
         client.socket.destroy();
       }
