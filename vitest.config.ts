@@ -32,6 +32,8 @@ export default defineConfig({
         fileParallelism: false,
         globalSetup: ["./test/haraka/packed-plugin.ts"],
       }),
+      project("attacks", ["test/attacks/**/*.test.ts"], { testTimeout: 60_000, fileParallelism: false }),
+      project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 120_000, fileParallelism: false }),
       project("mtas", ["test/mtas/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },

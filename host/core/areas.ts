@@ -8,35 +8,63 @@ const SHORT_TEXT = 32;
 
 /** The IN and OUT areas of one instance. Memory never grows, so the views are made once. */
 export class Areas {
-  readonly exports: CoreExports;
   readonly in: number;
   readonly capacity: number;
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #text: Buffer;
   readonly #out: number;
+  readonly #again: (() => CoreExports) | undefined;
+  #exports: CoreExports;
+  #bytes!: Uint8Array;
+  #view!: DataView;
+  #text!: Buffer;
 
-  constructor(exports: CoreExports) {
-    this.exports = exports;
+  /** `again` makes another instance of the same module. */
+  constructor(exports: CoreExports, again?: () => CoreExports) {
+    this.#exports = exports;
+    this.#again = again;
     this.in = exports.mtasts_in_ptr();
     this.capacity = exports.mtasts_in_cap();
     this.#out = exports.mtasts_out_ptr();
-    this.bytes = new Uint8Array(exports.memory.buffer);
-    this.#text = Buffer.from(exports.memory.buffer);
-    this.#view = new DataView(exports.memory.buffer);
+    this.#look();
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  #look(): void {
+    const { buffer } = this.#exports.memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#text = Buffer.from(buffer);
+    this.#view = new DataView(buffer);
+  }
+
+  /**
+   * Runs one call of the core. A trap is a bug that leaves the instance in an unknown state: it is dropped, the next
+   * call meets a fresh one (docs/abi.md, attack A-61).
+   */
+  call(run: (exports: CoreExports) => number): number {
+    try {
+      return run(this.#exports);
+    } catch (error) {
+      if (this.#again !== undefined && error instanceof WebAssembly.RuntimeError) {
+        this.#exports = this.#again();
+        this.#look();
+      }
+      throw error;
+    }
   }
 
   /** Writes bytes `offset` into the request; false when they do not fit. */
   write(content: Uint8Array, offset: number): boolean {
     if (content.length > this.capacity - offset) return false;
-    this.bytes.set(content, this.in + offset);
+    this.#bytes.set(content, this.in + offset);
     return true;
   }
 
   /** Writes a string as UTF-8 (never latin1: U+0161 must not become "a"). Its length in bytes, -1 when it does not fit. */
   writeText(text: string, offset: number): number {
     if (text.length <= SHORT_TEXT && this.#writeAscii(text, offset)) return text.length;
-    const room = this.bytes.subarray(this.in + offset, this.in + this.capacity);
+    const room = this.#bytes.subarray(this.in + offset, this.in + this.capacity);
     const { read, written } = encoder.encodeInto(text, room);
     return read === text.length ? written : -1;
   }
@@ -88,7 +116,7 @@ export class Areas {
   /** A copy of payload bytes: OUT is overwritten by the next call. */
   payload(offset: number, length: number): Uint8Array {
     const at = this.#out + OUT_HEADER + offset;
-    return this.bytes.slice(at, at + length);
+    return this.#bytes.slice(at, at + length);
   }
 
   payloadText(offset: number, length: number): string {

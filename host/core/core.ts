@@ -70,8 +70,9 @@ export function txtRdata(record: TxtRecord): Uint8Array {
 export class Core {
   readonly #areas: Areas;
 
-  constructor(exports: CoreExports) {
-    this.#areas = new Areas(exports);
+  /** `again` makes another instance of the same module, for after a trap. */
+  constructor(exports: CoreExports, again?: () => CoreExports) {
+    this.#areas = new Areas(exports, again);
   }
 
   /** The one valid MTA-STS record of an RRset, or why there is none (RFC 8461 §3.1). */
@@ -83,7 +84,9 @@ export class Core {
       this.#areas.put16(length, rdata.length);
       length += 2 + rdata.length;
     }
-    const status = this.#areas.exports.mtasts_record_select(this.#areas.in, length, leniencyBits(leniency));
+    const status = this.#areas.call((core) =>
+      core.mtasts_record_select(this.#areas.in, length, leniencyBits(leniency)),
+    );
     if (status < 0) return this.#error(status);
     if (status === 0) return { ok: false, code: "no-record", reason: "there is no MTA-STS record", offset: 0 };
     const id = this.#areas.payloadText(8, this.#areas.get32(4));
@@ -94,7 +97,7 @@ export class Core {
   parsePolicy(body: string | Uint8Array, leniency: readonly Leniency[] = []): ParsedPolicy {
     const length = this.#areas.writeContent(body, 0);
     if (length < 0) return this.#error(-30, 65536);
-    const status = this.#areas.exports.mtasts_policy_parse(this.#areas.in, length, leniencyBits(leniency));
+    const status = this.#areas.call((core) => core.mtasts_policy_parse(this.#areas.in, length, leniencyBits(leniency)));
     if (status < 0) return this.#error(status);
     const text = this.#areas.requestText(length).toLowerCase();
     const mx: string[] = [];
@@ -113,7 +116,7 @@ export class Core {
     const hostLength = this.#areas.writeText(host, patternLength);
     if (hostLength < 0) return false;
     const at = this.#areas.in;
-    return this.#areas.exports.mtasts_mx_match(at, patternLength, at + patternLength, hostLength) === 1;
+    return this.#areas.call((core) => core.mtasts_mx_match(at, patternLength, at + patternLength, hostLength)) === 1;
   }
 
   /** Does one of the certificate's DNS-IDs name the host (RFC 9525 §6.3)? */
@@ -128,7 +131,7 @@ export class Core {
     const hostLength = this.#areas.writeText(host, length);
     if (hostLength < 0) return false;
     const at = this.#areas.in;
-    return this.#areas.exports.mtasts_dnsid_match(at, length, at + length, hostLength) === 1;
+    return this.#areas.call((core) => core.mtasts_dnsid_match(at, length, at + length, hostLength)) === 1;
   }
 
   /** The cache behaviour: state and event -> effects (docs/abi.md "step"). */

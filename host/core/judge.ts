@@ -70,7 +70,7 @@ export function judge(areas: Areas, request: JudgeRequest): JudgeResult {
   if (hostLength < 0) throw new RangeError("the judge request exceeds the IN area");
   areas.put32(abi.J_HOST, namesEnd);
   areas.put32(abi.J_HOST + 4, hostLength);
-  const status = areas.exports.mtasts_judge(areas.in, namesEnd + hostLength);
+  const status = areas.call((core) => core.mtasts_judge(areas.in, namesEnd + hostLength));
   if (status < 0) throw new Error(`judge: ${nameOf(ERRORS, status)[1]} (at ${areas.errorOffset})`);
   return {
     verdict: nameOf(JUDGEMENTS, areas.get32(0)),

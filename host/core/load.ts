@@ -32,10 +32,15 @@ export interface LoadOptions {
 /** Loads the core; falls back to the portable twin where WebAssembly is forbidden. */
 export async function loadCore(options: LoadOptions = {}): Promise<Core> {
   if (!hasWebAssembly()) return new Core((await import("./portable.ts")).portableExports);
-  return new Core(exportsOf(await instantiate((options.wasm ?? (await readFile(wasmPath()))) as BufferSource)));
+  const source = options.wasm ?? (await readFile(wasmPath()));
+  const loaded = await instantiate(source as BufferSource);
+  return new Core(exportsOf(loaded), another(loaded.module));
 }
 
 /** The same without waiting; there is no portable fallback here (it is loaded by import()). */
 export function loadCoreSync(options: LoadOptions = {}): Core {
-  return new Core(exportsOf(instantiateSync((options.wasm ?? readFileSync(wasmPath())) as BufferSource)));
+  const loaded = instantiateSync((options.wasm ?? readFileSync(wasmPath())) as BufferSource);
+  return new Core(exportsOf(loaded), another(loaded.module));
 }
+
+const another = (module: WebAssembly.Module) => () => exportsOf(instantiateSync(module as never));

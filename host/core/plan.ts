@@ -56,7 +56,7 @@ export function plan(areas: Areas, { decision, hosts }: PlanRequest): PlanEntry[
   areas.put32(abi.P_HOSTS, start);
   areas.put32(abi.P_HOSTS + 4, end - start);
   areas.put32(abi.P_FLAGS, 0);
-  const status = areas.exports.mtasts_plan(areas.in, end);
+  const status = areas.call((core) => core.mtasts_plan(areas.in, end));
   if (status < 0) throw new Error(`plan: ${nameOf(ERRORS, status)[1]} (at ${areas.errorOffset})`);
   return hosts.map((host, i) => ({
     host,

@@ -301,7 +301,7 @@ function readEffects(areas: Areas): Effect[] {
 
 export function runStep(areas: Areas, request: StepRequest): StepResult {
   const length = writeRequest(areas, request);
-  const status = areas.exports.mtasts_step(areas.in, length);
+  const status = areas.call((core) => core.mtasts_step(areas.in, length));
   if (status >= 0) return { ok: true, effects: readEffects(areas) };
   return { ok: false, code: nameOf(ERRORS, status)[0], offset: areas.errorOffset };
 }

@@ -31,6 +31,8 @@ export class DomainEntry {
   getInFlight = false;
   /** What the last discovery step said, for logs and TEMP reasons. */
   detail = "";
+  /** SHA-256 fingerprint in hex of the certificate that the last successful fetch was authenticated with. */
+  certificate: string | null = null;
   readonly waiters = new Set<Waiter>();
   /** Parsed form of the policy text in `state`, with the text it was made from. */
   parsed: { readonly text: Uint8Array; readonly policy: Pick<HonouredPolicy, "mx" | "lines"> } | null = null;

@@ -5,12 +5,13 @@ import type { StepEvent } from "../core/step.ts";
 import { policyRecordName } from "../dns/names.ts";
 import type { PolicyStore } from "../store/types.ts";
 import { type Clock, systemClock, systemTimers, type Timers } from "./clock.ts";
-import type { Decision, DecisionReason, Resolver } from "./decision.ts";
+import type { Decision, DecisionReason, HonouredPolicy, Resolver } from "./decision.ts";
 import { DomainEntry, type Waiter } from "./domain-entry.ts";
 import { DomainTable } from "./domain-table.ts";
 import { isFailure, stillAwaited } from "./failure-text.ts";
 import { Flights, type Outside } from "./flights.ts";
 import { type EngineObserver, silentObserver } from "./observer.ts";
+import { isTakenOver, originOf } from "./policy-origin.ts";
 import { Shelf } from "./shelf.ts";
 import { temporary, withoutRecord } from "./to-decision.ts";
 import { type Outcome, Transition } from "./transition.ts";
@@ -261,20 +262,24 @@ export class Engine implements Resolver {
   async #handle(entry: DomainEntry, event: StepEvent): Promise<Decision | null> {
     if (event.kind === "record") entry.queryInFlight = false;
     if (event.kind === "policy") entry.getInFlight = false;
+    const before = event.kind === "policy" ? this.#peek(entry) : null;
     const outcome = await this.#transition.run(entry, event);
-    this.#report(entry, outcome);
+    this.#report(entry, outcome, before?.policy ?? null);
     this.#carryOut(entry, outcome);
     this.#table.weigh(entry);
     if (outcome.answer && (event.kind === "record" || event.kind === "policy")) entry.answerAll(outcome.answer);
     return outcome.answer;
   }
 
-  #report(entry: DomainEntry, { effects, answer }: Outcome): void {
+  /** `before`: what was honoured until this event. */
+  #report(entry: DomainEntry, { effects, answer }: Outcome, before: HonouredPolicy | null): void {
     for (const effect of effects)
       if (effect.kind === "notice") {
         const { notice, number } = effect;
         const detail = isFailure(notice) ? entry.detail : "";
-        this.#observer.notice({ notice, domain: entry.domain, detail, number, decision: answer });
+        const taken = isTakenOver(notice) ? answer?.policy : null;
+        const origin = taken ? { origin: originOf(entry, taken, before) } : {};
+        this.#observer.notice({ notice, domain: entry.domain, detail, number, decision: answer, ...origin });
       }
   }
 

@@ -65,7 +65,10 @@ export class Flights {
       const fetched = await this.#fly((signal) => this.#outside.fetcher.fetch(entry.domain, signal, wait));
       const seconds = (this.#clock.read().uptimeMs - started) / 1000;
       this.#observer.fetched(entry.domain, fetched.ok ? "ok" : fetched.failure, seconds);
-      if (fetched.ok) return { kind: "policy", token, body: fetched.body, contentType: fetched.contentType };
+      if (fetched.ok) {
+        entry.certificate = fetched.peer.certificateFingerprint;
+        return { kind: "policy", token, body: fetched.body, contentType: fetched.contentType };
+      }
       entry.detail = fetchFailed(entry.domain, fetched.detail);
       return { kind: "policy", token, failure: fetched.failure };
     } catch (error) {

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { DnsClient } from "../dns/types.ts";
 import { Slots } from "../slots.ts";
 import { pkixTrust } from "../tls/trust.ts";
+import { AddressSlots } from "./address-slots.ts";
 import { addressForbidden } from "./addresses.ts";
 import { connectToPolicyHost, type MatchesDnsId } from "./connect.ts";
 import { getPolicy } from "./exchange.ts";
@@ -13,6 +14,7 @@ const HTTPS_PORT = 443;
 /** RFC 8461 §3.3 suggests one minute; a shorter limit loses slow but compliant publishers. */
 const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_MAX_CONCURRENT = 64;
+const DEFAULT_MAX_PER_ADDRESS = 16;
 
 export interface PolicyFetcherOptions {
   readonly dns: Pick<DnsClient, "addresses">;
@@ -24,6 +26,8 @@ export interface PolicyFetcherOptions {
   readonly matchesDnsId: MatchesDnsId;
   /** Fetches that run at once; more wait, within their own deadline. */
   readonly maxConcurrent?: number;
+  /** Those that run at once from one address (attack A-43). */
+  readonly maxPerAddress?: number;
   /** For tests and the lab, which cannot listen on 443. The URL and the Host header never carry a port. */
   readonly dialPort?: number;
   /** No proxy is used, in particular none named by the environment (R-8461-3.3-10). */
@@ -40,6 +44,7 @@ class HttpsPolicyFetcher implements PolicyFetcher {
   readonly #timeoutMs: number;
   readonly #trust: ReturnType<typeof pkixTrust>;
   readonly #slots: Slots;
+  readonly #perAddress: AddressSlots;
   readonly #running = new Map<Deadline, Promise<PolicyFetch>>();
   #closed = false;
 
@@ -48,6 +53,7 @@ class HttpsPolicyFetcher implements PolicyFetcher {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#trust = pkixTrust(options.caPem);
     this.#slots = new Slots(options.maxConcurrent ?? DEFAULT_MAX_CONCURRENT);
+    this.#perAddress = new AddressSlots(options.maxPerAddress ?? DEFAULT_MAX_PER_ADDRESS);
   }
 
   async fetch(domain: string, signal?: AbortSignal, urgent = false): Promise<PolicyFetch> {
@@ -70,26 +76,40 @@ class HttpsPolicyFetcher implements PolicyFetcher {
   }
 
   async #fly(target: PolicyTarget, deadline: Deadline, urgent: boolean): Promise<PolicyFetch> {
-    const slot = await this.#slots.acquire(deadline.signal, urgent);
+    const { signal } = deadline;
+    let slot: string = await this.#slots.acquire(signal, urgent);
+    let leave = () => {};
     try {
-      if (slot !== "acquired") throw deadline.signal.reason;
+      if (slot !== "acquired") throw signal.reason;
       deadline.begin();
-      return await this.#get(target, deadline);
+      deadline.step = `looking up the addresses of ${target.host}`;
+      const addresses = await this.#checkedAddresses(target.host, signal);
+      // Whoever waits for a busy address gives its turn to the fetches from others.
+      leave = await this.#perAddress.take(addresses[0] as string, signal, urgent, () => {
+        this.#slots.release();
+        slot = "given back";
+        deadline.wait(`waiting for other fetches from ${addresses[0]}`);
+      });
+      if (slot !== "acquired") {
+        slot = await this.#slots.acquire(signal, urgent);
+        if (slot !== "acquired") throw signal.reason;
+        deadline.begin();
+      }
+      return await this.#get(target, addresses, deadline);
     } catch (error) {
-      const failure = deadline.signal.aborted ? deadline.signal.reason : error;
+      const failure = signal.aborted ? signal.reason : error;
       // Anything else is a fault of this program, not of the network.
       if (!(failure instanceof FetchError)) throw failure;
       return { ok: false, failure: failure.failure, detail: failure.message };
     } finally {
+      leave();
       if (slot === "acquired") this.#slots.release();
       deadline.end();
     }
   }
 
-  async #get(target: PolicyTarget, deadline: Deadline): Promise<PolicyFetch> {
+  async #get(target: PolicyTarget, addresses: readonly string[], deadline: Deadline): Promise<PolicyFetch> {
     const { signal } = deadline;
-    deadline.step = `looking up the addresses of ${target.host}`;
-    const addresses = await this.#checkedAddresses(target.host, signal);
     const connection = await connectToPolicyHost({
       host: target.host,
       addresses,
@@ -134,6 +154,9 @@ class Deadline {
   readonly #controller = new AbortController();
   readonly #timeoutMs: number;
   #timer: NodeJS.Timeout;
+  /** Milliseconds that may still be spent waiting for a turn, and since when this wait goes on. */
+  #patience: number;
+  #waitingSince = performance.now();
   readonly #caller: AbortSignal | undefined;
   readonly #onCallerAbort = () => this.abort();
 
@@ -143,6 +166,7 @@ class Deadline {
     this.#host = host;
     this.#caller = caller;
     this.#timeoutMs = timeoutMs;
+    this.#patience = timeoutMs;
     this.#timer = setTimeout(() => this.abort(), timeoutMs);
     if (caller === undefined) return;
     // One signal may well stand for all fetches of an engine; that many listeners are no leak, end() removes them.
@@ -157,6 +181,7 @@ class Deadline {
 
   /** It is this fetch's turn: the host's time begins. */
   begin(): void {
+    this.#patience -= performance.now() - this.#waitingSince;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const limit = `${this.#timeoutMs / 1000} s`;
@@ -164,6 +189,14 @@ class Deadline {
         new FetchError("timeout", `no complete answer from ${this.#host} within ${limit}, was ${this.step}`),
       );
     }, this.#timeoutMs);
+  }
+
+  /** It waits for a turn once more, as long as it has not waited before. */
+  wait(step: string): void {
+    this.step = step;
+    this.#waitingSince = performance.now();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.abort(), Math.max(0, this.#patience));
   }
 
   abort(): void {

@@ -37,7 +37,7 @@ export function observeEngine(log: Log, metrics: Metrics): EngineObserver {
   return {
     notice(notice) {
       const name = eventOf(notice);
-      const { domain, detail, number, decision } = notice;
+      const { domain, detail, number, decision, origin = {} } = notice;
       if (name.startsWith("clock-") && repeats.pass(name) === null) return;
       if (name === "policy-expired") metrics.count("fail_open_total", { reason: "policy-expired" });
       if (name === "policy-invalid") metrics.count("fetches_total", { result: "policy-invalid" });
@@ -50,6 +50,7 @@ export function observeEngine(log: Log, metrics: Metrics): EngineObserver {
         maxAge: decision?.policy?.maxAge,
         expiresIn: decision?.policy?.expiresIn,
         resultType: decision?.resultType,
+        ...origin,
         ...(name === "leniency-used" ? { leniency: leniencyNames(number).join(", ") } : {}),
         ...(name.startsWith("clock-") ? { seconds: number } : {}),
       } as never);

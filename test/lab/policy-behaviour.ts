@@ -30,8 +30,8 @@ export type PolicyBehaviour =
   /** The connection ends early: content-length says more, the last chunk is missing, or there is no length at all. */
   | { readonly kind: "cut"; readonly body: Body; readonly framing: "content-length" | "chunked" | "close" }
   | { readonly kind: "gzip"; readonly body: Body }
-  /** Octets as they are, then the connection stays open or is closed. */
-  | { readonly kind: "raw"; readonly bytes: Body; readonly close?: boolean }
+  /** Octets as they are, then the connection stays open, is closed, or is reset once they have arrived. */
+  | { readonly kind: "raw"; readonly bytes: Body; readonly close?: boolean | "reset" }
   /** The request is read, nothing is answered. */
   | { readonly kind: "silent" }
   | { readonly kind: "reset" }
@@ -96,6 +96,10 @@ export async function behave(behaviour: PolicyBehaviour, wire: PolicyWire): Prom
     case "raw":
       await wire.write(behaviour.bytes);
       if (behaviour.close === true) wire.end();
+      if (behaviour.close === "reset") {
+        await wire.pause(100);
+        wire.reset();
+      }
       return false;
     case "silent":
       return false;
