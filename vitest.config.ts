@@ -32,6 +32,11 @@ export default defineConfig({
         fileParallelism: false,
         globalSetup: ["./test/haraka/packed-plugin.ts"],
       }),
+      project("dane", ["test/dane/**/*.test.ts"], {
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
       project("mtas", ["test/mtas/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },
