@@ -25,6 +25,8 @@ export type { DaneFacts, PlanEntry, PlanRequest } from "./core/plan.ts";
 export type { Effect, StepAnswer, StepClock, StepEvent, StepRequest, StepResult } from "./core/step.ts";
 export { laterFetch, type StoredPolicy, storedPolicy } from "./core/stored-state.ts";
 export type { PeerCertificate, TlsaBase, TlsaMatch, TlsaRrset } from "./core/tlsa.ts";
+export { type Reached, referenceNames } from "./dane/reference-names.ts";
+export { type PeerToVerify, type PeerVerdict, verifyPeer } from "./dane/verify-peer.ts";
 export { createDnsClient, type DnsClientOptions } from "./dns/client.ts";
 export { canonicalDomain, policyRecordName } from "./dns/names.ts";
 export type { DnsClient, DnsFailed, DnsFailure, DnsNone, DnsOutcome, DnsRecords, MxRecord } from "./dns/types.ts";
