@@ -41,7 +41,7 @@ class Dane {
   async lookUp(domain, deadline) {
     if (!this.applies) return null
     const destination = { domain, port: 25, bracketed: false }
-    const found = await this.host.lookUpDane(this.dns, this.core, destination, AbortSignal.timeout(deadline))
+    const found = await this.host.lookUpDane(this.dns, this.core, destination, AbortSignal.timeout(Math.ceil(deadline)))
     if (found.kind === 'failed') return { failed: found.detail }
     // Unsigned MX records may be an attacker's, and so may the hosts they name (R-7672-2.2.1-03).
     if (found.mx === 'insecure' || !found.hosts.some(({ state }) => BINDING.has(state))) return null
