@@ -204,6 +204,19 @@ const alone: readonly DaneCase[] = [
       tlsa: (world) => world.setTlsa("mx2.absent-then-dane.dane.test", "own"),
     },
   ),
+  {
+    ...made(
+      "implicit",
+      { spec: { mx: [] } },
+      {
+        title: "no MX record, securely so: the domain itself is the host (R-5321-5.1-03, R-7672-2.2.1-01)",
+        stock: sent(under("implicit")),
+        plugin: sent(under("implicit")),
+        outcomes: [null],
+      },
+    ),
+    tlsa: (world) => world.setTlsa(under("implicit"), "own"),
+  },
 ];
 
 /** DANE and MTA-STS together: section J of docs/requirements.md. */
@@ -299,7 +312,64 @@ const together: readonly DaneCase[] = [
       plugin: deferred(/mx\.testing-unusable\.dane\.test: starttls-not-supported/),
     },
   ),
+  {
+    ...made(
+      "both-mixed",
+      { spec: withPolicy(enforce("*.both-mixed.dane.test"), two("both-mixed", { certificate: "self-signed" })) },
+      {
+        title: "enforce governs the host without records, DANE the one with them (R-MIX-03)",
+        stock: sent("mx1.both-mixed.dane.test"),
+        plugin: sent("mx2.both-mixed.dane.test"),
+        outcomes: ["certificate-not-trusted", null],
+      },
+    ),
+    tlsa: (world) => world.setTlsa("mx2.both-mixed.dane.test", "own"),
+  },
+  {
+    ...made(
+      "testing-mixed",
+      { spec: withPolicy(testing("*.testing-mixed.dane.test"), two("testing-mixed", { certificate: "self-signed" })) },
+      {
+        title: "testing watches the host without records and changes nothing about it (R-MIX-03)",
+        stock: sent("mx1.testing-mixed.dane.test"),
+        plugin: sent("mx1.testing-mixed.dane.test"),
+        outcomes: ["certificate-not-trusted"],
+      },
+    ),
+    tlsa: (world) => world.setTlsa("mx2.testing-mixed.dane.test", "own"),
+  },
+  {
+    ...made(
+      "unknown-match",
+      { spec: selfSigned("unknown-match"), zone: { lines: delegationToLab("_mta-sts") } },
+      {
+        title: "whether there is a policy cannot be found out: a host that DANE proves need not wait",
+        plugin: sent(mx("unknown-match")),
+        outcomes: [null],
+      },
+    ),
+    tlsa: async (world) => {
+      await world.setTlsa(mx("unknown-match"), "own");
+      await world.setDns(`_mta-sts.${under("unknown-match")}`, "TXT", { answer: "servfail" });
+    },
+  },
+  {
+    ...made(
+      "unknown-absent",
+      { zone: { lines: delegationToLab("_mta-sts") } },
+      {
+        title: "whether there is a policy cannot be found out, and there is no DANE: deferred briefly (AMB-10)",
+        plugin: deferred(/^MTA-STS unknown-absent\.dane\.test: discovery-failed/),
+        outcomes: [],
+      },
+    ),
+    tlsa: (world) => world.setDns(`_mta-sts.${under("unknown-absent")}`, "TXT", { answer: "servfail" }),
+  },
 ];
 
-/** A host of alias-out; its domain is a case, too. */
+/** Hosts that belong to no case: the server of implicit.dane.test, which has no MX record to make one. */
+export const daneNeighbours: Readonly<Record<string, DomainSpec>> = {
+  "neighbour.test": { mx: [{ exchange: under("implicit"), certificate: "self-signed" }] },
+};
+
 export const daneMatrix: readonly DaneCase[] = [...alone, ...together];

@@ -3,7 +3,7 @@ import { signedWorldObstacle } from "../dane/signed-world.ts";
 import { daneDomain, under } from "../dane/signed-zones.ts";
 import type { Delivery } from "../lab/mx-server.ts";
 import { enforce } from "../postfix/delivery-cases.ts";
-import { daneMatrix } from "./dane-cases.ts";
+import { daneMatrix, daneNeighbours } from "./dane-cases.ts";
 import { expectFate } from "./expect-fate.ts";
 import type { Attempted, HarakaInstance } from "./haraka-instance.ts";
 import { HarakaSite } from "./haraka-site.ts";
@@ -26,7 +26,7 @@ const setups: readonly Setup[] = [current, oldest].flatMap((release) => [
 // An unsigned domain whose enforce policy is held, and an attacker with DNSSEC and DANE of his own.
 const VICTIM = "victim.test";
 const attackers = daneDomain("attacker");
-const domains = { [VICTIM]: { policy: enforce(`mx.${VICTIM}`) }, "plain.test": {} };
+const domains = { ...daneNeighbours, [VICTIM]: { policy: enforce(`mx.${VICTIM}`) }, "plain.test": {} };
 const signed = [...daneMatrix, attackers];
 
 const table = new ScenarioTable(
@@ -166,13 +166,32 @@ describe.skipIf(currentReason)(
       await haraka.stop();
     });
 
+    it("a TLS report goes out whatever the TLSA records say (R-8460-3-10)", async () => {
+      const haraka = await start({});
+      const headers = { "Lab-Mark": "tls-report" };
+      expect(await haraka.sendAndWait({ to: `b@${under("mismatch")}`, headers })).toMatchObject({ what: "delivered" });
+      expect(haraka.log).toMatch(/a TLS report to mismatch\.dane\.test is delivered whatever/);
+      await haraka.stop();
+    });
+
+    it("does not apply where TLS is switched off for all of Haraka, and one line says so", async () => {
+      const main = { local_mx_ok: true, temp_fail_intervals: "1h*9", connect_timeout: 5, enable_tls: false };
+      const config = { "mta-sts.ini": site.mtaStsIni(), "outbound.ini": { main } };
+      const haraka = site.haraka({ release: current, modules: inject("harakaModules"), config });
+      await haraka.start();
+      await haraka.waitForLog(/enable_tls is off in outbound\.ini: DANE is not applied/);
+      expect(await to(haraka, "secure")).toMatchObject({ what: "delivered", tls: false });
+      expect(await to(haraka, "both-match")).toMatchObject({ what: "deferred" });
+      await haraka.stop();
+    });
+
     it("report-only tells of what DANE would have refused, counts it, and holds nothing back", async () => {
       const haraka = await start({ main: { mode: "report-only" } });
       expect(await to(haraka, "mismatch")).toMatchObject({ what: "delivered" });
       expect(haraka.outcomes(under("mismatch"))).toMatchObject([
         { mode: "report-only", success: false, why: "dane-no-match", policy: { type: "tlsa" } },
       ]);
-      expect(haraka.log).toMatch(/report-only .*TLSA records of mismatch\.dane\.test observed, not enforced/);
+      expect(haraka.log).toMatch(/report-only .*TLSA records of mismatch\.dane\.test are observed, not enforced/);
       await haraka.stop();
     });
   },

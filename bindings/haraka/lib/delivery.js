@@ -158,7 +158,7 @@ class Delivery {
 
 const observed = ({ domain, policy, signed }) => {
   const enforced = policy?.mode === 'enforce' ? `the enforce policy ${policy.id} of ${domain}` : null
-  return `${[enforced, signed && `TLSA records of ${domain}`].filter(Boolean).join(' and ')} observed`
+  return `${[enforced, signed && `TLSA records of ${domain}`].filter(Boolean).join(' and ')} ${signed ? 'are' : 'is'} observed`
 }
 
 /** The mark that whoever queues a TLS report puts on it: README.md, "TLS reports". */
