@@ -27,7 +27,9 @@ export { laterFetch, type StoredPolicy, storedPolicy } from "./core/stored-state
 export type { PeerCertificate, TlsaBase, TlsaMatch, TlsaRrset } from "./core/tlsa.ts";
 export { type DaneDestination, type DaneFindings, lookUpDane } from "./dane/domain-lookup.ts";
 export type { DaneCore, DaneDns, DaneHost } from "./dane/host-lookup.ts";
+export { type Reached, referenceNames } from "./dane/reference-names.ts";
 export { DnssecSelfTest, type SelfTestOptions, type Trust } from "./dane/self-test.ts";
+export { type PeerToVerify, type PeerVerdict, verifyPeer } from "./dane/verify-peer.ts";
 export { createDnsClient, type DnsClientOptions } from "./dns/client.ts";
 export { canonicalDomain, policyRecordName } from "./dns/names.ts";
 export type { DnsClient, DnsFailed, DnsFailure, DnsNone, DnsOutcome, DnsRecords, MxRecord } from "./dns/types.ts";

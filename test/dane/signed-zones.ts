@@ -13,6 +13,9 @@ export interface DaneDomain {
 
 export const under = (label: string): string => `${label}.${ISLAND}`;
 
+/** A domain in which nothing validates, for a resolver to prove itself by: it must be SERVFAIL. */
+export const BOGUS = under("bogus");
+
 /** Makes the domains' TLSA records, which need the keys their MX hosts have got by now. */
 export async function publishTlsa(world: RemoteWorld, domains: readonly DaneDomain[]): Promise<void> {
   for (const { tlsa } of domains) await tlsa?.(world);
