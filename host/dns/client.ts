@@ -19,6 +19,8 @@ export interface DnsClientOptions {
   readonly deadlineMs?: number | undefined;
   /** Addresses of the resolvers whose AD bit is believed. Default: those on loopback (R-7672-2.1.1-02). */
   readonly trustAd?: readonly string[] | undefined;
+  /** Ask no other resolvers than those: what they cannot answer has failed and is not "insecure". Default false. */
+  readonly onlyTrusted?: boolean | undefined;
   /** Ask for DNSSEC signatures too (the DO bit); some old resolvers say AD only then. Default false. */
   readonly dnssecOk?: boolean | undefined;
   /** Exchanges under way at once. Default 256. */
@@ -45,8 +47,10 @@ export function createDnsClient(options: DnsClientOptions = {}): DnsClient {
     maxOutstanding: options.maxOutstanding ?? 256,
     maxWaiting: options.maxWaiting ?? 4096,
   });
-  const servers = serverSource(options);
-  const context = { transport, servers, attempts: options.attempts ?? 2, trusts: adTrust(options.trustAd) };
+  const trusts = adTrust(options.trustAd);
+  const all = serverSource(options);
+  const servers = options.onlyTrusted ? () => all().filter(trusts) : all;
+  const context = { transport, servers, attempts: options.attempts ?? 2, trusts };
   return new StubClient(context, options.deadlineMs ?? 10_000);
 }
 

@@ -107,6 +107,7 @@ function noteFailure(failures: Map<string, DnsFailure>, { reason, detail }: Exch
 }
 
 function lookupFailure(failures: ReadonlyMap<string, DnsFailure>): LookupFailure {
+  if (failures.size === 0) return { kind: "failed", reason: "network", details: ["there is no resolver to ask"] };
   return { kind: "failed", reason: [...failures.values()].at(-1) ?? "network", details: [...failures.keys()] };
 }
 
