@@ -34,6 +34,11 @@ export default defineConfig({
       }),
       project("attacks", ["test/attacks/**/*.test.ts"], { testTimeout: 60_000, fileParallelism: false }),
       project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 120_000, fileParallelism: false }),
+      project("dane", ["test/dane/**/*.test.ts"], {
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
       project("mtas", ["test/mtas/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },

@@ -2,6 +2,7 @@ import type { Server as HttpServer } from "node:http";
 import type { Config, Listener, MtaListener } from "../../host/config/config.ts";
 import type { Core } from "../../host/core/core.ts";
 import { loadCore } from "../../host/core/load.ts";
+import type { Dane } from "../../host/dane/dane.ts";
 import type { DnsClient } from "../../host/dns/types.ts";
 import { steadyTime, systemClock } from "../../host/engine/clock.ts";
 import { createEngine, type Engine } from "../../host/engine/engine.ts";
@@ -22,7 +23,7 @@ import { createControlServer } from "./control-server.ts";
 import { type LineQuestions, startLineServer } from "./line-listeners.ts";
 import { byDeadline, cannotListen, listenerName, openServer, prepareControlDirectory, targetOf } from "./listeners.ts";
 import { Observers } from "./observers.ts";
-import { dnsClientFor, fetcherFor } from "./outside.ts";
+import { daneFor, dnsClientFor, fetcherFor } from "./outside.ts";
 import { PolicyCensus } from "./policy-census.ts";
 import { VERSION } from "./version.ts";
 
@@ -57,6 +58,7 @@ export class Daemon {
   readonly #cleanUps: (() => Promise<void>)[] = [];
   readonly #listening: string[] = [];
   #dns: DnsClient | null = null;
+  #dane: Dane | null = null;
   #fetcher: PolicyFetcher | null = null;
   #store: DaemonStore | null = null;
   #engine: Engine | null = null;
@@ -103,13 +105,28 @@ export class Daemon {
       observer: this.#observers.engine,
     });
     this.#measure(this.#engine, this.#store);
+    if (this.#config.listen.some(({ kind }) => kind === "postfix")) await this.#startDane(core);
     for (const kind of ["postfix", "exim", "opensmtpd"] as const)
       for (const [deadline, listeners] of byDeadline(kind, this.#config.listen))
-        await this.#listenForMta(kind, listeners, { ...this.#sources(core), deadline });
+        await this.#listenForMta(kind, listeners, { ...this.#sources(core), deadline }, core);
     for (const listener of this.#config.listen) await this.#listenForPeople(listener);
     this.#serving = true;
     this.log.event("daemon-started", { version: VERSION, listeners: this.#listening });
-    if (this.#answerers.length > 0) this.log.event("dane-not-considered", {});
+  }
+
+  /** Before the first question is answered: mail that DANE protects must not go out while it is being tested. */
+  async #startDane(core: Core): Promise<void> {
+    this.#dane = daneFor(this.#config, core, {
+      onChange: this.#observers.dnssec,
+      watch: (dns) => ({
+        mx: this.#observers.lookupMx(dns),
+        addresses: dns.addresses.bind(dns),
+        cname: dns.cname.bind(dns),
+        tlsa: dns.tlsa.bind(dns),
+      }),
+    });
+    if (this.#dane === null) this.log.event("dane-disabled", {});
+    else await this.#dane.start();
   }
 
   async #openStore(): Promise<DaemonStore> {
@@ -137,11 +154,12 @@ export class Daemon {
     kind: MtaListener["kind"],
     listeners: readonly MtaListener[],
     questions: LineQuestions,
+    core: Core,
   ): Promise<void> {
     try {
       const server =
         kind === "postfix"
-          ? await this.#startPostfix(listeners, questions)
+          ? await this.#startPostfix(listeners, questions, core)
           : await startLineServer(kind, listeners, questions, this.#observers);
       this.#mtas.push(server);
       const ports = [...server.ports];
@@ -152,9 +170,10 @@ export class Daemon {
     }
   }
 
-  async #startPostfix(listeners: readonly MtaListener[], questions: QuestionOptions): Promise<MtaServer> {
+  async #startPostfix(listeners: readonly MtaListener[], questions: QuestionOptions, core: Core): Promise<MtaServer> {
     const observer = this.#observers.postfix;
-    const answerer = new Answerer({ ...questions, observer });
+    const dane = this.#dane === null ? {} : { dane: { find: this.#dane.find, core } };
+    const answerer = new Answerer({ ...questions, ...dane, observer });
     const listen = listeners.map(({ address }) => targetOf(address));
     const server = await PostfixServer.start({ listen, answer: answerer.answer.bind(answerer), observer });
     this.#answerers.push(answerer);
@@ -202,6 +221,7 @@ export class Daemon {
       this.#metrics.set("store_persisting", {}, store.status().persisting ? 1 : 0);
       this.#metrics.set("cache_memory_domains", {}, engine.domainsInMemory);
       this.#metrics.set("flights", {}, engine.flights);
+      this.#metrics.set("dane_active", {}, this.#dane?.active ? 1 : 0);
     });
   }
 
@@ -212,6 +232,7 @@ export class Daemon {
       persisting,
       reason,
       resolver: this.#observers.resolver.text,
+      dane: this.#dane?.text ?? "off",
       version: VERSION,
       uptimeSeconds: Math.floor((performance.now() - this.#startedAt) / 1000),
       store: this.#store?.kind ?? "none",
@@ -259,6 +280,7 @@ export class Daemon {
   #hurry(): void {
     void this.#engine?.close();
     this.#dns?.close();
+    this.#dane?.close();
   }
 
   /** After a fault of our own: no more answers, but everything acknowledged goes to disk. */
@@ -273,6 +295,7 @@ export class Daemon {
   async #closeRest(): Promise<void> {
     await this.#fetcher?.close();
     this.#dns?.close();
+    this.#dane?.close();
     for (const server of this.#http) server.closeAllConnections();
     await Promise.all(this.#cleanUps.splice(0).map((cleanUp) => cleanUp()));
     await this.#store?.close();

@@ -1,6 +1,7 @@
 import type { Config } from "../../host/config/config.ts";
 import type { Core, ParsedPolicy, SelectedRecord } from "../../host/core/core.ts";
 import { loadCore } from "../../host/core/load.ts";
+import type { Dane } from "../../host/dane/dane.ts";
 import type { DnsClient, DnsOutcome, MxRecord } from "../../host/dns/types.ts";
 import type { Decision } from "../../host/engine/decision.ts";
 import { createEngine } from "../../host/engine/engine.ts";
@@ -10,7 +11,7 @@ import { MemoryStore } from "../../host/store/memory.ts";
 import { Answerer } from "../postfix/answer.ts";
 import type { Flavour } from "../postfix/policy-line.ts";
 import { progress } from "./output.ts";
-import { dnsClientFor, fetcherFor } from "./outside.ts";
+import { daneFor, dnsClientFor, fetcherFor } from "./outside.ts";
 
 /** Everything one look at a domain found, and what Postfix would be told by a daemon that knew nothing before. */
 export interface LiveLookup {
@@ -44,6 +45,7 @@ const BESIDE_FETCH = 30_000;
 export async function lookUpLive(domain: string, config: Config): Promise<LiveLookup> {
   const core = await loadCore();
   const dns = dnsClientFor(config.dns);
+  const dane = daneFor(config, core);
   const fetcher = fetcherFor(config.https, core, dns);
   const seen = new Journal(dns, fetcher);
   const engine = await createEngine({
@@ -61,11 +63,14 @@ export async function lookUpLive(domain: string, config: Config): Promise<LiveLo
     const { record, fetched } = seen;
     const selected = record?.kind === "records" ? select(core, record.records, config) : null;
     const parsed = fetched?.ok ? core.parsePolicy(fetched.body, config.policy.leniency) : null;
-    const replies = await repliesTo(decision, mx, core);
+    progress("testing whether the resolver validates, and looking for TLSA records");
+    await dane?.start();
+    const replies = await repliesTo(decision, mx, core, dane);
     return { domain, decision, record, selected, fetched, parsed, mx, hosts: judge(decision, mx, core), replies };
   } finally {
     await engine.close();
     await fetcher.close();
+    dane?.close();
     dns.close();
   }
 }
@@ -118,11 +123,17 @@ function judge(decision: Decision, mx: DnsOutcome<MxRecord>, core: Core): MxVerd
 }
 
 /** What the binding makes of the decision: the bytes a Postfix would read, less the netstring around them. */
-async function repliesTo(decision: Decision, mx: DnsOutcome<MxRecord>, core: Core): Promise<LiveLookup["replies"]> {
+async function repliesTo(
+  decision: Decision,
+  mx: DnsOutcome<MxRecord>,
+  core: Core,
+  dane: Dane | null,
+): Promise<LiveLookup["replies"]> {
   const answerer = new Answerer({
     resolver: { resolve: async () => decision },
     lookupMx: async () => mx,
     matchesMx: (pattern, host) => core.matchesMx(pattern, host),
+    ...(dane === null ? {} : { dane: { find: dane.find, core } }),
   });
   const ask = async (flavour: Flavour): Promise<string> => {
     const reply = await answerer.answer(Buffer.from(`${flavour} ${decision.domain}`));

@@ -1,3 +1,4 @@
+import type { Trust } from "../../host/dane/self-test.ts";
 import type { DnsClient, DnsFailure } from "../../host/dns/types.ts";
 import type { Decision } from "../../host/engine/decision.ts";
 import type { EngineObserver } from "../../host/engine/observer.ts";
@@ -8,6 +9,7 @@ import type { Metrics } from "../../host/observe/metrics.ts";
 import { RateLimit } from "../../host/observe/rate-limit.ts";
 import type { EximObserver } from "../exim/answer.ts";
 import type { OpenSmtpdObserver } from "../opensmtpd/answer.ts";
+import type { DaneDeviation } from "../postfix/dane-answer.ts";
 import type { CloseCause, PostfixObserver } from "../postfix/observer.ts";
 
 type TempReason = Parameters<NonNullable<PostfixObserver["deferred"]>>[1];
@@ -35,6 +37,12 @@ export class ResolverHealth {
 const REPEAT_SECONDS = 60;
 /** The other reasons have a log line already, from the notice or the fault that led to them. */
 const TOLD_HERE: readonly Decision["reason"][] = ["discovery-pending", "overloaded"];
+
+/** What a domain loses by one answer for all its hosts. */
+const DEVIATIONS: Readonly<Record<DaneDeviation, string>> = {
+  "hosts-without-tlsa-unused": "so its MX hosts without TLSA records go unused",
+  "policy-list-not-applied": "so Postfix does not apply the mx list of its policy",
+};
 
 /** Everything the daemon hears from its rooms, as log lines, metrics and health. */
 export class Observers {
@@ -67,6 +75,10 @@ export class Observers {
     };
   }
 
+  /** What the self-test of the resolver came to. */
+  readonly dnssec = (trust: Trust, detail: string) =>
+    this.#log.event(trust === "validates" ? "dane-on" : "dane-off", { detail });
+
   /** A connection that we closed. */
   readonly closed = (cause: CloseCause) => this.#metrics.count("connections_closed_total", { cause });
 
@@ -93,6 +105,13 @@ export class Observers {
         this.#metrics.count("answers_total", { listener: "postfix", verdict: verdicts[status] }),
       ...this.#questionObserver("the Postfix listener"),
       unmatched: this.#unmatched,
+      dane: (domain, answer, deviations) => {
+        this.#metrics.count("dane_answers_total", { answer });
+        for (const deviation of deviations) {
+          this.#metrics.count("dane_deviations_total", { deviation });
+          this.#log.event("dane-deviation", { domain, detail: DEVIATIONS[deviation] });
+        }
+      },
       closed: this.closed,
     };
   }

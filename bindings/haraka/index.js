@@ -80,6 +80,9 @@ exports.start_engine = async function () {
     if (started !== this.settings) policies.use(this.settings) // read again in the meantime
     if (cluster.isWorker) policies.metrics.shareWithPrimary()
     this.policies = policies
+    if (guard.isTlsOff((name) => this.haraka_require(name))) {
+      this.logwarn('enable_tls is off in outbound.ini: DANE is not applied, and mail to enforcing domains waits')
+    }
     this.lognotice(`MTA-STS is applied, mode ${this.settings.mode}; policies are kept in ${this.settings.storePath}`)
   } catch (error) {
     this.why_no_engine = error.message

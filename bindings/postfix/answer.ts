@@ -1,5 +1,9 @@
+import type { Core } from "../../host/core/core.ts";
+import type { FindDane } from "../../host/dane/dane.ts";
+import type { DaneFindings } from "../../host/dane/domain-lookup.ts";
+import { planHosts } from "../../host/dane/plan-hosts.ts";
 import type { Decision, HonouredPolicy, Resolver } from "../../host/engine/decision.ts";
-import { classifyKey } from "../../host/mx/keys.ts";
+import { classifyKey, portOf } from "../../host/mx/keys.ts";
 import {
   findCandidates,
   type LookupMx,
@@ -9,8 +13,9 @@ import {
 } from "../../host/mx/mx-candidates.ts";
 import { evaluateTesting, TESTING_DEADLINE } from "../../host/mx/testing.ts";
 import { within } from "../../host/mx/within.ts";
+import { type Binding, type DaneRuling, daneRuling } from "./dane-answer.ts";
 import type { PostfixObserver, ReplySource } from "./observer.ts";
-import { FLAVOURS, type Flavour, type NextHop, NO_MATCH, needsMxSet, policyLine } from "./policy-line.ts";
+import { type Flavour, flavourOf, type NextHop, NO_MATCH, needsMxSet, policyLine } from "./policy-line.ts";
 import { NOTFOUND, okReply, type Reply, type TempReason, tempReply, unknownMapReply } from "./reply.ts";
 import { WarmCache } from "./warm-cache.ts";
 
@@ -18,6 +23,8 @@ export interface AnswererOptions {
   readonly resolver: Resolver;
   readonly lookupMx: LookupMx;
   readonly matchesMx: MatchesMx;
+  /** DANE, and the core's plan for it; without it MTA-STS alone decides. */
+  readonly dane?: { readonly find: FindDane; readonly core: Pick<Core, "plan"> };
   readonly observer?: PostfixObserver;
   /** Milliseconds of a clock that never steps. */
   readonly monotonic?: () => number;
@@ -36,6 +43,9 @@ export interface AnswererOptions {
   readonly cacheBytes?: number;
 }
 
+/** A next hop with the port that mail goes to; null where it is not known. */
+type Destination = NextHop & { readonly port: number | null };
+
 /** A reply and for how many seconds it may be given again. */
 interface Answer {
   readonly reply: Reply;
@@ -51,6 +61,7 @@ export class Answerer {
   readonly #resolver: Resolver;
   readonly #lookupMx: LookupMx;
   readonly #matchesMx: MatchesMx;
+  readonly #dane: AnswererOptions["dane"];
   readonly #observer: PostfixObserver;
   readonly #monotonic: () => number;
   readonly #deadline: number;
@@ -64,6 +75,7 @@ export class Answerer {
     this.#resolver = options.resolver;
     this.#lookupMx = options.lookupMx;
     this.#matchesMx = options.matchesMx;
+    this.#dane = options.dane;
     this.#observer = options.observer ?? {};
     this.#monotonic = options.monotonic ?? (() => performance.now());
     this.#deadline = options.deadline ?? 20_000;
@@ -98,16 +110,17 @@ export class Answerer {
     const space = request.indexOf(SPACE);
     if (space <= 0) return null;
     const name = raw.slice(0, space);
-    const flavour = FLAVOURS.find((known) => known === name) ?? null;
+    const flavour = flavourOf(name);
     if (kept !== null) return this.#said(flavour, kept, "warm");
     if (flavour === null) return this.#said(null, unknownMapReply(name), "local");
-    const key = classifyKey(request.subarray(space + 1));
-    if (key.kind === "none") return this.#said(flavour, NOTFOUND, "local");
-    return this.#join(raw, flavour, key);
+    const key = request.subarray(space + 1);
+    const hop = classifyKey(key);
+    if (hop.kind === "none") return this.#said(flavour, NOTFOUND, "local");
+    return this.#join(raw, flavour, { ...hop, port: portOf(key) });
   }
 
   /** Askers of the same request share one question. */
-  #join(raw: string, flavour: Flavour, hop: NextHop): Reply | Promise<Reply> {
+  #join(raw: string, flavour: Flavour, hop: Destination): Reply | Promise<Reply> {
     const running = this.#pending.get(raw);
     if (running !== undefined) return running.then((reply) => this.#said(flavour, reply, "cold"));
     if (this.#pending.size >= this.#maxPending) {
@@ -119,14 +132,17 @@ export class Answerer {
     return question.then((reply) => this.#said(flavour, reply, "cold"));
   }
 
-  async #ask(raw: string, flavour: Flavour, hop: NextHop): Promise<Reply> {
+  async #ask(raw: string, flavour: Flavour, hop: Destination): Promise<Reply> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), this.#hardDeadline);
     try {
-      const decision = await within(late.signal, this.#resolver.resolve(hop.domain, { deadline: this.#deadline }));
+      const [decision, findings] = await Promise.all([
+        within(late.signal, this.#resolver.resolve(hop.domain, { deadline: this.#deadline })),
+        this.#findDane(flavour, hop, late.signal),
+      ]);
       const decidedAt = this.#monotonic();
       if (decision === null) return this.#tooLate(hop);
-      const { reply, reuse } = await this.#render(flavour, hop, decision, late.signal);
+      const { reply, reuse } = await this.#answer(flavour, hop, decision, findings, late.signal);
       if (reuse > 0) this.#warm.set(raw, reply, decidedAt + reuse * 1000);
       return reply;
     } catch (error) {
@@ -135,6 +151,63 @@ export class Answerer {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Sendmail applies DANE before its own STS feature asks; for Postfix it is ours to say. */
+  async #findDane(flavour: Flavour, hop: Destination, late: AbortSignal): Promise<DaneFindings | null> {
+    const { domain, port, bracketed } = hop;
+    if (this.#dane === undefined || flavour === "sts" || port === null) return null;
+    const finding = this.#dane.find({ domain, port, bracketed }, late);
+    const found = await within(
+      late,
+      finding.then((findings) => ({ findings })),
+    );
+    return found === null ? { kind: "failed", detail: `DNS ${domain}: no answer in time` } : found.findings;
+  }
+
+  /** DANE first, then MTA-STS (RFC 8461 §2). */
+  async #answer(
+    flavour: Flavour,
+    hop: NextHop,
+    decision: Decision,
+    findings: DaneFindings | null,
+    late: AbortSignal,
+  ): Promise<Answer> {
+    if (findings === null || this.#dane === undefined) return this.#render(flavour, hop, decision, late);
+    const plan = findings.kind === "found" ? planHosts(this.#dane.core, decision, findings) : [];
+    const ruling = daneRuling(bindingOf(decision), findings, plan);
+    this.#tellDane(hop, ruling);
+    const { reply, reuse } = await this.#rule(flavour, hop, decision, ruling, late);
+    return { reply, reuse: findings.kind === "found" ? Math.min(reuse, findings.ttl) : 0 };
+  }
+
+  async #rule(
+    flavour: Flavour,
+    hop: NextHop,
+    decision: Decision,
+    ruling: DaneRuling,
+    late: AbortSignal,
+  ): Promise<Answer> {
+    switch (ruling.kind) {
+      case "mta-sts":
+        return this.#render(flavour, hop, decision, late);
+      case "temp":
+        return { reply: this.#deferred(ruling.reason, ruling.detail, hop), reuse: 0 };
+      case "line":
+        if (decision.policy?.mode === "testing") await this.#evaluate(hop, decision.policy, late);
+        return { reply: okReply(ruling.line), reuse: decision.verdict === "temp" ? INCOMPLETE_REUSE : decision.reuse };
+      case "fewer-hosts": {
+        const policy = { ...(decision.policy as HonouredPolicy), mx: ruling.hosts };
+        const { reply, reuse } = await this.#enforce(flavour, hop, policy, decision.reuse, late);
+        return { reply, reuse: Math.min(reuse, INCOMPLETE_REUSE) };
+      }
+    }
+  }
+
+  #tellDane({ domain }: NextHop, ruling: DaneRuling): void {
+    if (ruling.kind === "mta-sts") return;
+    if (ruling.kind === "line") this.#observer.dane?.(domain, ruling.line, ruling.deviations);
+    else this.#observer.dane?.(domain, ruling.kind, []);
   }
 
   async #render(flavour: Flavour, hop: NextHop, decision: Decision, late: AbortSignal): Promise<Answer> {
@@ -194,6 +267,12 @@ export class Answerer {
     this.#observer.answered?.(flavour, reply.status, source);
     return reply;
   }
+}
+
+/** What the MTA-STS decision binds Postfix to. */
+function bindingOf({ verdict, policy }: Decision): Binding {
+  if (verdict === "temp" || (verdict === "policy" && policy === null)) return "temp";
+  return verdict === "policy" && policy?.mode === "enforce" ? "enforce" : "none";
 }
 
 /** Seconds a line lives that was written from these candidates. */

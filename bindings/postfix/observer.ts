@@ -1,4 +1,5 @@
 import type { TestingEvaluation } from "../../host/mx/testing.ts";
+import type { DaneDeviation } from "./dane-answer.ts";
 import type { Flavour } from "./policy-line.ts";
 import type { ReplyStatus, TempReason } from "./reply.ts";
 
@@ -7,6 +8,9 @@ export type ReplySource = "warm" | "cold" | "local";
 
 /** Why a connection was closed by us. */
 export type CloseCause = "malformed" | "half-request" | "never-reads" | "idle" | "evicted" | "refused";
+
+/** What DANE made of an answer. */
+export type DaneAnswer = "dane-only" | "dane" | "fewer-hosts" | "temp";
 
 /**
  * What metrics and logs hear from the binding. Every call is made in the hot path and must return at once. Domains are
@@ -19,6 +23,8 @@ export interface PostfixObserver {
   testing?(evaluation: TestingEvaluation): void;
   /** A TEMP that the binding decided on; those that pass on a decision of the engine are the engine's to tell. */
   deferred?(domain: string, reason: TempReason, detail: string): void;
+  /** DANE decided a cold answer. */
+  dane?(domain: string, answer: DaneAnswer, deviations: readonly DaneDeviation[]): void;
   /** An enforced policy permits none of the MX hosts: nobody may take mail for the domain now. */
   unmatched?(domain: string, policyId: string): void;
   /** The binding itself failed; the mail was deferred. */

@@ -6,6 +6,16 @@ import { type MatchesMx, type MxCandidates, permittedHosts } from "../../host/mx
 export const FLAVOURS = ["postfix", "postfix310", "sts"] as const;
 export type Flavour = (typeof FLAVOURS)[number];
 
+/** What postfix-tlspol called its maps, so that a main.cf written for it goes on working. */
+const ALIASES: Readonly<Record<string, Flavour>> = { QUERY: "postfix", QUERYwithTLSRPT: "postfix310" };
+
+/** The form of the answer that a map name asks for; null for a name that is not ours. */
+export function flavourOf(name: string): Flavour | null {
+  return (
+    FLAVOURS.find((flavour) => flavour === name) ?? (Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? null) : null)
+  );
+}
+
 /** A name that no certificate can carry (RFC 6761 §6.4): "nobody may take this mail", in a form that defers. */
 export const NO_MATCH = "mta-sts-no-match.invalid";
 

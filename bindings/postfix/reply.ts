@@ -2,7 +2,7 @@ import type { DecisionReason } from "../../host/engine/decision.ts";
 import { encodeNetstring } from "./netstring.ts";
 
 /** Stable codes that stand first in a TEMP reason; operators match on them in mail.log. */
-export type TempReason = DecisionReason | "mx-lookup-failed" | "answer-too-long";
+export type TempReason = DecisionReason | "mx-lookup-failed" | "tlsa-lookup-failed" | "answer-too-long";
 
 export type ReplyStatus = "ok" | "notfound" | "temp" | "perm";
 

@@ -11,6 +11,16 @@ export interface Config {
     readonly servers: readonly string[] | null;
     /** Milliseconds for one question to one server. */
     readonly timeout: number;
+    /** Resolvers whose AD bit is believed; null: those on loopback. */
+    readonly trustAd: readonly string[] | null;
+  };
+  readonly dane: {
+    readonly mode: DaneMode;
+    /** Zones that the self-test of the resolver expects to be authenticated, and to be refused. */
+    readonly signedNames: readonly string[];
+    readonly bogusNames: readonly string[];
+    /** Next-hop domains for which MTA-STS alone decides. */
+    readonly notFor: readonly string[];
   };
   readonly https: {
     /** null: the CA list of Node.js. */
@@ -68,5 +78,7 @@ export type StoreType = "sqlite" | "memory";
 export type LeniencyName = "outer-blanks" | "blank-lines" | "byte-order-mark" | "missing-content-type";
 /** AMB-10: what to answer when the TXT lookup fails and no policy is held. */
 export type OnDiscoveryFailure = "defer-briefly" | "deliver" | "defer";
+/** auto: while the self-test of the resolver passes. */
+export type DaneMode = "auto" | "off";
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFormat = "auto" | "json" | "pretty";

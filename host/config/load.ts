@@ -40,7 +40,13 @@ export function loadConfig(options: LoadOptions): Config {
   return freeze({
     file,
     listen: value("listen"),
-    dns: { servers: value("dns.servers"), timeout: value("dns.timeout") },
+    dns: { servers: value("dns.servers"), timeout: value("dns.timeout"), trustAd: value("dns.trust-ad") },
+    dane: {
+      mode: value("dane.mode"),
+      signedNames: value("dane.signed-names"),
+      bogusNames: value("dane.bogus-names"),
+      notFor: value("dane.not-for"),
+    },
     https: {
       ca: value("https.ca-file"),
       timeout: value("https.timeout"),

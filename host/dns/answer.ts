@@ -17,7 +17,12 @@ export interface AliasChain {
 }
 
 export type Answer =
-  | { readonly kind: "records"; readonly records: readonly ResourceRecord[]; readonly ttl: number }
+  | {
+      readonly kind: "records";
+      readonly records: readonly ResourceRecord[];
+      readonly ttl: number;
+      readonly end: AliasChain;
+    }
   | { readonly kind: "none"; readonly reason: "nxdomain" | "nodata"; readonly ttl: number }
   /** The message led to another name and says nothing about it: ask for that one (R-8461-3.1-24). */
   | { readonly kind: "follow"; readonly chain: AliasChain }
@@ -38,7 +43,7 @@ export function readAnswer(message: Message, type: number, chain: AliasChain): A
     const wanted = here.filter((record) => record.type === type);
     if (wanted.length > 0) {
       if (rcode === RCODE.NXDOMAIN) return failed("malformed", "NXDOMAIN together with the records asked for from");
-      return { kind: "records", records: wanted, ttl: Math.min(end.ttl, ...wanted.map((record) => record.ttl)) };
+      return { kind: "records", records: wanted, ttl: Math.min(end.ttl, ...wanted.map((record) => record.ttl)), end };
     }
     const aliases = here.filter((record) => record.type === TYPE.CNAME);
     if (aliases.length === 0) return readAbsence(message, end, end !== chain);

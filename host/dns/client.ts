@@ -19,6 +19,8 @@ export interface DnsClientOptions {
   readonly deadlineMs?: number | undefined;
   /** Addresses of the resolvers whose AD bit is believed. Default: those on loopback (R-7672-2.1.1-02). */
   readonly trustAd?: readonly string[] | undefined;
+  /** Ask no other resolvers than those: what they cannot answer has failed and is not "insecure". Default false. */
+  readonly onlyTrusted?: boolean | undefined;
   /** Ask for DNSSEC signatures too (the DO bit); some old resolvers say AD only then. Default false. */
   readonly dnssecOk?: boolean | undefined;
   /** Exchanges under way at once. Default 256. */
@@ -28,6 +30,8 @@ export interface DnsClientOptions {
   /** Instead of /etc/resolv.conf, when `servers` is not given. */
   readonly resolvConf?: string | undefined;
 }
+
+const ROOT = Uint8Array.of(0);
 
 /** Characters; a detail may end up in a mail log line. */
 const MAX_DETAIL = 400;
@@ -43,8 +47,10 @@ export function createDnsClient(options: DnsClientOptions = {}): DnsClient {
     maxOutstanding: options.maxOutstanding ?? 256,
     maxWaiting: options.maxWaiting ?? 4096,
   });
-  const servers = serverSource(options);
-  const context = { transport, servers, attempts: options.attempts ?? 2, trusts: adTrust(options.trustAd) };
+  const trusts = adTrust(options.trustAd);
+  const all = serverSource(options);
+  const servers = options.onlyTrusted ? () => all().filter(trusts) : all;
+  const context = { transport, servers, attempts: options.attempts ?? 2, trusts };
   return new StubClient(context, options.deadlineMs ?? 10_000);
 }
 
@@ -86,17 +92,29 @@ class StubClient implements DnsClient {
     return bothFamilies(families);
   }
 
+  tlsa(name: string, signal?: AbortSignal): Promise<DnsOutcome<Uint8Array>> {
+    return this.#ask("TLSA", name, signal, rawTlsa);
+  }
+
+  cname(name: string, signal?: AbortSignal): Promise<DnsOutcome<string>> {
+    return this.#ask("CNAME", name, signal, aliasTarget);
+  }
+
+  soa(name: string, signal?: AbortSignal): Promise<DnsOutcome<number>> {
+    return this.#ask("SOA", name, signal, negativeTtl);
+  }
+
   close(): void {
     this.#closing.abort();
   }
 
   async #ask<T>(
-    type: "TXT" | "MX" | "A" | "AAAA",
+    type: "TXT" | "MX" | "A" | "AAAA" | "TLSA" | "CNAME" | "SOA",
     name: string,
     signal: AbortSignal | undefined,
     read: (data: RecordData) => Keyed<T> | null,
   ): Promise<DnsOutcome<T>> {
-    const wireName = toWireName(name);
+    const wireName = type === "SOA" && name === "." ? ROOT : toWireName(name);
     const sources = signal === undefined ? [this.#closing.signal] : [this.#closing.signal, signal];
     const deadline = new Deadline(this.#deadlineMs, sources);
     try {
@@ -143,6 +161,20 @@ function rawText(data: RecordData): Keyed<Uint8Array> | null {
   return data.kind === "txt" ? { key: Buffer.from(data.rdata).toString("latin1"), value: data.rdata } : null;
 }
 
+function rawTlsa(data: RecordData): Keyed<Uint8Array> | null {
+  return data.kind === "tlsa" ? { key: Buffer.from(data.rdata).toString("latin1"), value: data.rdata } : null;
+}
+
+function aliasTarget(data: RecordData): Keyed<string> | null {
+  if (data.kind !== "cname") return null;
+  const target = toPresentation(data.target);
+  return { key: target, value: target };
+}
+
+function negativeTtl(data: RecordData): Keyed<number> | null {
+  return data.kind === "soa" ? { key: String(data.minimum), value: data.minimum } : null;
+}
+
 function mailExchange(data: RecordData): Keyed<MxRecord> | null {
   if (data.kind !== "mx") return null;
   const exchange = toPresentation(data.exchange);
@@ -160,7 +192,9 @@ function bothFamilies(families: readonly DnsOutcome<string>[]): DnsOutcome<strin
   const found = definite.filter((outcome) => outcome.kind === "records");
   if (found.length > 0) {
     const records = found.flatMap((outcome) => outcome.records);
-    return { kind: "records", records, ttl: Math.min(...found.map((outcome) => outcome.ttl)), secure };
+    const ttl = Math.min(...found.map((outcome) => outcome.ttl));
+    const canonical = found[0]?.canonical;
+    return { kind: "records", records, ttl, ...(canonical === undefined ? {} : { canonical }), secure };
   }
   const failure = families.find((outcome) => outcome.kind === "failed");
   if (failure !== undefined) return failure;

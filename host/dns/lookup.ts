@@ -4,13 +4,15 @@ import type { DnsServer } from "./server.ts";
 import type { ExchangeFailure, Transport } from "./transport.ts";
 import type { DnsFailure, DnsNone } from "./types.ts";
 import type { ResourceRecord } from "./wire.ts";
-import { nameKey, type WireName } from "./wire-name.ts";
+import type { WireName } from "./wire-name.ts";
 
 /** The RRset at the end of the alias chain, still undressed. */
 export interface FoundRecords {
   readonly kind: "records";
   readonly records: readonly ResourceRecord[];
   readonly ttl: number;
+  /** Where the alias chain ended; absent without an alias. */
+  readonly canonical?: string;
   readonly secure: boolean;
 }
 
@@ -49,9 +51,13 @@ export async function lookUp(
     secure &&= asked.secure;
     const { answer } = asked;
     if (answer.kind === "follow") chain = answer.chain;
-    else if (answer.kind === "records") return { ...answer, secure };
+    else if (answer.kind === "records") return { ...found(answer), secure };
     else return { ...answer, secure };
   }
+}
+
+function found({ end, ...answer }: Extract<Answer, { kind: "records" }>): Omit<FoundRecords, "secure"> {
+  return end.seen.length === 1 ? answer : { ...answer, canonical: toPresentation(end.end) };
 }
 
 /** Goes round the servers until one gives a definite answer. */
@@ -101,11 +107,12 @@ function noteFailure(failures: Map<string, DnsFailure>, { reason, detail }: Exch
 }
 
 function lookupFailure(failures: ReadonlyMap<string, DnsFailure>): LookupFailure {
+  if (failures.size === 0) return { kind: "failed", reason: "network", details: ["there is no resolver to ask"] };
   return { kind: "failed", reason: [...failures.values()].at(-1) ?? "network", details: [...failures.keys()] };
 }
 
 function aliasedFailure(failure: LookupFailure, chain: AliasChain): LookupFailure {
-  const isAlias = chain.seen[0] !== nameKey(chain.end);
+  const isAlias = chain.seen.length > 1;
   return isAlias
     ? { ...failure, details: [...failure.details, `asked for its alias ${toPresentation(chain.end)}`] }
     : failure;

@@ -1,7 +1,7 @@
 import { WireError, type WireName, type WireReader } from "./wire-name.ts";
 
 /** IANA numbers of the record types this client reads. */
-export const TYPE = { A: 1, NS: 2, CNAME: 5, SOA: 6, MX: 15, TXT: 16, AAAA: 28, OPT: 41 } as const;
+export const TYPE = { A: 1, NS: 2, CNAME: 5, SOA: 6, MX: 15, TXT: 16, AAAA: 28, OPT: 41, TLSA: 52 } as const;
 
 export const CLASS_IN = 1;
 
@@ -12,6 +12,8 @@ export type RecordData =
   | { readonly kind: "mx"; readonly preference: number; readonly exchange: WireName }
   /** Raw RDATA: one or more length-prefixed character-strings, whose framing has been checked. */
   | { readonly kind: "txt"; readonly rdata: Uint8Array }
+  /** Raw RDATA: usage, selector, matching type, data, none of them judged here. */
+  | { readonly kind: "tlsa"; readonly rdata: Uint8Array }
   /** Seconds: the MINIMUM field, which bounds negative answers (RFC 2308 §4). */
   | { readonly kind: "soa"; readonly minimum: number }
   | { readonly kind: "other" };
@@ -39,6 +41,8 @@ function readByType(reader: WireReader, type: number, length: number): RecordDat
       return { kind: "mx", preference: reader.u16(), exchange: reader.name() };
     case TYPE.TXT:
       return { kind: "txt", rdata: readCharacterStrings(reader, length) };
+    case TYPE.TLSA:
+      return { kind: "tlsa", rdata: reader.take(length) };
     case TYPE.SOA:
       return readSoa(reader);
     case TYPE.OPT:

@@ -6,6 +6,8 @@ export interface DnsRecords<T> {
   readonly records: readonly T[];
   /** Seconds: the smallest TTL on the CNAME chain and of the RRset. */
   readonly ttl: number;
+  /** Where the CNAME chain ended, in presentation form; absent when the name asked for is no alias. */
+  readonly canonical?: string;
   /** True when every link of the answer was authenticated by a resolver we trust (AD bit). */
   readonly secure: boolean;
 }
@@ -52,5 +54,11 @@ export interface DnsClient {
   mx(name: string, signal?: AbortSignal): Promise<DnsOutcome<MxRecord>>;
   /** A and AAAA together, as text; "records" when at least one family has addresses, "failed" when none has and one failed. */
   addresses(name: string, signal?: AbortSignal): Promise<DnsOutcome<string>>;
+  /** TLSA RRset, raw RDATA. `name` is the whole owner, `_25._tcp.mx1.example.com` (R-7672-2.2.3-01). */
+  tlsa(name: string, signal?: AbortSignal): Promise<DnsOutcome<Uint8Array>>;
+  /** The name itself as an alias, not followed: is that link authenticated (RFC 7672 §2.1.3)? */
+  cname(name: string, signal?: AbortSignal): Promise<DnsOutcome<string>>;
+  /** Is there a zone apex? Gives its negative TTL, in seconds; "." is the root. */
+  soa(name: string, signal?: AbortSignal): Promise<DnsOutcome<number>>;
   close(): void;
 }

@@ -36,6 +36,20 @@ export function classifyKey(key: Uint8Array): LookupKey {
   return text.startsWith("[") ? bracketed(text) : plain(text);
 }
 
+/** Ports that the services of mail are known by. */
+const SERVICES: Readonly<Record<string, number>> = { smtp: 25, submission: 587, submissions: 465, smtps: 465 };
+const SMTP = 25;
+
+/** The TCP port of a key: 25 unless it names another. Null for a service that is not one of mail. */
+export function portOf(key: Uint8Array): number | null {
+  const text = Buffer.from(key).toString("latin1");
+  const after = text.startsWith("[") ? text.slice(text.indexOf("]") + 1) : text;
+  const port = after.slice(after.lastIndexOf(":") + 1);
+  if (!after.includes(":") || port === "") return SMTP;
+  if (/^[0-9]{1,5}$/.test(port)) return Number(port);
+  return SERVICES[port.toLowerCase()] ?? null;
+}
+
 function bracketed(text: string): LookupKey {
   const close = text.indexOf("]");
   if (close < 0) return none("malformed");

@@ -25,6 +25,8 @@ const VERDICTS = ["policy", "none", "temp", "error"] as const;
 const CLOSE_CAUSES = ["malformed", "half-request", "never-reads", "idle", "evicted", "refused"] as const;
 const EXIM_OUTCOMES = ["delivered", "no-starttls", "tls-failed", "dane-failed", "deferred"] as const;
 const DNS_TYPES = ["txt", "mx"] as const;
+const DANE_ANSWERS = ["dane-only", "dane", "fewer-hosts", "temp"] as const;
+const DANE_DEVIATIONS = ["hosts-without-tlsa-unused", "policy-list-not-applied"] as const;
 const MODES = every<PolicyMode>({ enforce: true, testing: true, none: true });
 
 const LISTENERS = every<Exclude<Listener["kind"], "http">>({
@@ -46,7 +48,7 @@ const STATUSES = every<LookupStatus>({
   "store-failed": true,
 });
 
-const REASONS = every<DecisionReason | "mx-lookup-failed" | "answer-too-long">({
+const REASONS = every<DecisionReason | "mx-lookup-failed" | "tlsa-lookup-failed" | "answer-too-long">({
   "discovery-pending": true,
   "discovery-failed": true,
   "store-unavailable": true,
@@ -54,6 +56,7 @@ const REASONS = every<DecisionReason | "mx-lookup-failed" | "answer-too-long">({
   "internal-error": true,
   "shutting-down": true,
   "mx-lookup-failed": true,
+  "tlsa-lookup-failed": true,
   "answer-too-long": true,
 });
 
@@ -244,6 +247,26 @@ export const METRICS = {
     alert:
       "no-starttls and tls-failed together above a tenth of delivered for 1 h: publishers' mistakes, or somebody on the path.",
     labels: { outcome: EXIM_OUTCOMES },
+  },
+  dane_active: {
+    kind: "gauge",
+    meaning: "1 while DANE is on, 0 while the resolver has not passed the self-test or DANE is switched off.",
+    alert: "0 for 5 min where DANE is relied on: the resolver does not validate, or nobody answers the self-test.",
+    labels: {},
+  },
+  dane_answers_total: {
+    kind: "counter",
+    meaning:
+      "Answers of the Postfix listener that DANE decided, kept ones left out; fewer-hosts: MTA-STS without the hosts whose TLSA lookup failed.",
+    alert: "temp rising for many domains: check the resolver.",
+    labels: { answer: DANE_ANSWERS },
+  },
+  dane_deviations_total: {
+    kind: "counter",
+    meaning:
+      "Answers dane-only under an enforce policy that Postfix cannot apply host by host: MX hosts without TLSA records go unused, or the mx list of the policy is not applied.",
+    alert: "nothing; each is logged as dane-deviation.",
+    labels: { deviation: DANE_DEVIATIONS },
   },
   connections_closed_total: {
     kind: "counter",

@@ -14,10 +14,25 @@ export interface EventDescription {
 export const EVENTS = {
   "daemon-started": { level: "info", sentence: "mta-sts {version} listens on {listeners}", todo: null },
   "daemon-stopped": { level: "info", sentence: "stopped ({cause})", todo: null },
-  "dane-not-considered": {
+  "dane-on": {
+    level: "info",
+    sentence: "DANE is on: the resolver validates ({detail})",
+    todo: null,
+  },
+  "dane-off": {
+    level: "error",
+    sentence: "DANE IS OFF, MTA-STS alone decides: {detail}",
+    todo: "run a validating resolver on this machine and name it in dns.servers, or say dane.mode: off (docs/dane.md)",
+  },
+  "dane-disabled": {
     level: "warn",
-    sentence: "DANE is not evaluated: a secure answer replaces Postfix's own dane level for that destination",
-    todo: "if you rely on DANE, name those destinations in a static policy map before this one",
+    sentence: "DANE is switched off: a secure answer replaces Postfix's own dane level for that destination",
+    todo: "if you rely on DANE, say dane.mode: auto",
+  },
+  "dane-deviation": {
+    level: "info",
+    sentence: "{domain}: answered dane-only, {detail}",
+    todo: null,
   },
   "policy-new": {
     level: "info",

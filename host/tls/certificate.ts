@@ -1,12 +1,11 @@
+import { child, children, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE } from "./der.ts";
+
 /**
  * The DNS-IDs of a certificate, read from its DER. Node's own `subjectaltname` is one string that joins all names with
  * commas, so a name that itself holds ", DNS:" has to be told apart by quoting; the DER has no such question.
  */
 
-// DER tags this walk meets (RFC 5280 §4.1, §4.2.1.6).
-const SEQUENCE = 0x30;
-const OBJECT_IDENTIFIER = 0x06;
-const OCTET_STRING = 0x04;
+// RFC 5280 §4.1, §4.2.1.6.
 const EXTENSIONS = 0xa3;
 const DNS_NAME = 0x82;
 
@@ -14,11 +13,6 @@ const DNS_NAME = 0x82;
 const SUBJECT_ALT_NAME = "551d11";
 
 const DNS_ID = /^(?:\*\.)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
-
-interface Element {
-  readonly tag: number;
-  readonly content: Uint8Array;
-}
 
 /**
  * The dNSName entries of the subjectAltName extension, lower-cased, in their order. Entries that are not LDH host names
@@ -54,34 +48,4 @@ function subjectAltNames(der: Uint8Array): Uint8Array[] {
     found.push((value?.tag === OCTET_STRING && child(value.content, SEQUENCE)) || new Uint8Array(0));
   }
   return found;
-}
-
-/** The content of the first element with this tag, null when there is none. */
-function child(content: Uint8Array | null, tag: number): Uint8Array | null {
-  return (content && children(content)?.find((element) => element.tag === tag)?.content) ?? null;
-}
-
-/** The elements `content` consists of; null unless they fill it exactly. */
-function children(content: Uint8Array): Element[] | null {
-  const elements: Element[] = [];
-  for (let at = 0; at < content.length; ) {
-    const tag = content[at] ?? 0;
-    const first = content[at + 1];
-    // A tag of several octets (low bits all set) occurs nowhere in a certificate.
-    if (first === undefined || (tag & 0x1f) === 0x1f) return null;
-    let length = first;
-    let start = at + 2;
-    if (first >= 0x80) {
-      // Long form; 0x80 alone (indefinite length) is not DER, and no certificate needs more than three octets.
-      const octets = first & 0x7f;
-      if (octets === 0 || octets > 3 || start + octets > content.length) return null;
-      length = 0;
-      for (const octet of content.subarray(start, start + octets)) length = length * 256 + octet;
-      start += octets;
-    }
-    if (start + length > content.length) return null;
-    elements.push({ tag, content: content.subarray(start, start + length) });
-    at = start + length;
-  }
-  return elements;
 }

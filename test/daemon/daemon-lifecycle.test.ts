@@ -47,7 +47,7 @@ describe("the life of a daemon", () => {
     expect(daemon.stderr).toBe("");
   });
 
-  it("says at start what it listens on, and that DANE is not considered", async () => {
+  it("says at start what it listens on, and that DANE is off where nobody validates (R-7672-2.1.1-02)", async () => {
     const daemon = await DaemonProcess.start(home);
     const started = await daemon.event("daemon-started");
     expect(started.listeners).toEqual([
@@ -55,7 +55,7 @@ describe("the life of a daemon", () => {
       `control unix:${home.control}`,
       expect.stringMatching(/^http 127\.0\.0\.1:\d+$/),
     ]);
-    expect((await daemon.event("dane-not-considered")).level).toBe("warn");
+    expect((await daemon.event("dane-off")).level).toBe("error");
   });
 
   it("opens the control socket with mode 0600 and replaces one that a killed daemon left", async () => {

@@ -47,12 +47,9 @@ export interface Outcome {
   readonly domain: string;
   readonly mx: string;
   readonly address: string | null;
-  readonly policy: {
-    readonly type: "sts";
-    readonly id: string;
-    readonly mode: string;
-    readonly lines: readonly string[];
-  };
+  readonly policy:
+    | { readonly type: "sts"; readonly id: string; readonly mode: string; readonly lines: readonly string[] }
+    | { readonly type: "tlsa"; readonly base: string; readonly lines: readonly string[] };
   readonly mode: "enforce" | "testing" | "report-only";
   readonly success: boolean;
   readonly resultType: string | null;

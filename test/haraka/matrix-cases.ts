@@ -116,6 +116,7 @@ const mismatch: MatrixCase = {
   plugin: deferred(/mx\.evil\.test: validation-failure: not-in-policy/),
 };
 
+/** What DANE makes of a host is in dane-cases.ts, whose world has a resolver that validates. */
 export const matrix: readonly MatrixCase[] = [
   only("valid", "a permitted host with a good certificate (R-8461-4-01)", {}, "sent", sent("mx.valid.test")),
   only(

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { Delivery } from "../lab/mx-server.ts";
 import { brokenPromises } from "../postfix/promise-kept.ts";
+import { expectFate } from "./expect-fate.ts";
 import type { Attempted, HarakaInstance } from "./haraka-instance.ts";
 import { HarakaSite } from "./haraka-site.ts";
-import { domainsOf, type Fate, type MatrixCase, matrix } from "./matrix-cases.ts";
+import { domainsOf, type MatrixCase, matrix } from "./matrix-cases.ts";
 import { current, type HarakaRelease, oldest, whyNoHaraka } from "./release.ts";
 import { ScenarioTable } from "./scenario-table.ts";
 
@@ -92,18 +93,6 @@ for (const setup of setups) {
 
 function takenFrom(deliveries: readonly Delivery[], { name }: MatrixCase): Delivery | undefined {
   return deliveries.find(({ data }) => data.includes(`Subject: ${name}\r\n`));
-}
-
-function expectFate(attempt: Attempted, taken: Delivery | undefined, fate: Fate): void {
-  if ("sentTo" in fate) {
-    expect(attempt).toMatchObject({ what: "delivered", tls: fate.tls });
-    expect(taken).toMatchObject({ mx: fate.sentTo, tls: fate.tls });
-    return;
-  }
-  const [what, reason] = "deferred" in fate ? ["deferred", fate.deferred] : ["bounced", fate.bounced];
-  expect(attempt.what, attempt.reason).toBe(what);
-  expect(attempt.reason).toMatch(reason);
-  expect(taken).toBeUndefined();
 }
 
 /** Refused hosts heard nothing of the message, and the postmaster reads 4.7.5 (R-9525-6.6-01, R-BIND-ALL-03). */

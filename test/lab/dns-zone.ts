@@ -56,6 +56,16 @@ export interface DnsReply<T extends RecordType = RecordType> {
   readonly sequence?: readonly DnsReply<T>[];
 }
 
+/** One RRset as the zone tells the truth about it. */
+export interface ZoneRrset {
+  /** Presentation form without trailing dot. */
+  readonly name: string;
+  readonly type: RecordType;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly records: readonly RecordData[];
+}
+
 /** What the zone makes of a question, before it is put on the wire. */
 export interface DnsOutcome {
   readonly kind: Exclude<NonNullable<DnsReply["answer"]>, "nodata">;
@@ -103,6 +113,18 @@ export class DnsZone {
   /** Lifts what was forged for an RRset, or for the whole name. */
   unforge(name: DnsName, type?: RecordType | "*"): void {
     drop(this.#forged, name, type);
+  }
+
+  /** The RRsets at a name and below it, without what is forged, for another server to publish. */
+  rrsets(apex: DnsName): ZoneRrset[] {
+    const top = nameKey(apex);
+    const found: ZoneRrset[] = [];
+    for (const [name, node] of this.#truth) {
+      if (name !== top && !name.endsWith(`.${top}`)) continue;
+      for (const [type, { records, ttl = DEFAULT_TTL }] of node)
+        if (type !== "*" && records !== undefined) found.push({ name, type, ttl, records });
+    }
+    return found;
   }
 
   /** One reply for every question, whatever the zone holds; null ends the outage. */

@@ -25,6 +25,7 @@ export const COMMANDS = [
   "unforge",
   "setDns",
   "setDnsOutage",
+  "rrsets",
   "deliveries",
   "sessions",
   "requests",

@@ -1,13 +1,13 @@
-import { createHash } from "node:crypto";
 import { type CertificateSpec, createCa, type TestCa } from "./ca.ts";
 import { type DnsName, labelsOf, nameText } from "./dns-name.ts";
 import { DnsServer, type SeenQuery } from "./dns-server.ts";
 import type { RecordData, RecordType } from "./dns-wire.ts";
-import type { DnsReply } from "./dns-zone.ts";
+import type { DnsReply, ZoneRrset } from "./dns-zone.ts";
 import { type DomainSpec, type MxEntry, type PolicySpec, policyBody, type WorldOptions } from "./domain-spec.ts";
 import { type Delivery, type MxBehaviour, MxServer, type MxSession } from "./mx-server.ts";
 import type { PolicyBehaviour } from "./policy-behaviour.ts";
 import { type PolicyHostSpec, PolicyServer, type SeenConnection, type SeenRequest } from "./policy-host.ts";
+import { type TlsaSpec, tlsaRecord } from "./tlsa.ts";
 
 export type ForgedNames = "record" | "policy-host" | "mx" | "all";
 
@@ -99,16 +99,18 @@ export class World {
     await server.behave(behaviour);
   }
 
-  /** Publishes an authenticated TLSA record for an MX host (RFC 7672): DANE-EE, the key it has now or another one. */
-  async setTlsa(mx: string, key: "own" | "other"): Promise<void> {
+  /**
+   * Publishes authenticated TLSA records for an MX host (RFC 7672): "own" and "other" are one DANE-EE record, of the key
+   * it has now or of another one.
+   * @param owner default `_25._tcp.` and the host
+   */
+  async setTlsa(mx: string, what: "own" | "other" | readonly TlsaSpec[], owner = `_25._tcp.${mx}`): Promise<void> {
     const server = this.#mxServers.get(mx);
     if (server === undefined) throw new Error(`lab: no MX host ${mx}`);
-    const spki = server.certificate.publicKey.export({ type: "spki", format: "der" });
-    const digest = createHash("sha256")
-      .update(key === "own" ? spki : "another key")
-      .digest();
-    const raw = Buffer.concat([Buffer.of(3, 1, 1), digest]);
-    this.dns.zone.set(`_25._tcp.${mx}`, "TLSA", { records: [{ raw }], ttl: this.#options.ttl ?? 300, secure: true });
+    const ee = { usage: 3, selector: 1, matching: 1 };
+    const specs = typeof what === "string" ? [{ ...ee, of: what === "own" ? "leaf" : "nobody" } as const] : what;
+    const records = specs.map((spec) => tlsaRecord(spec, { leaf: server.certificate.raw, ca: this.ca.caPem }));
+    this.dns.zone.set(owner, "TLSA", { records, ttl: this.#options.ttl ?? 300, secure: true });
   }
 
   /** Changes how the policy host behaves, or makes its address one where nobody listens. */
@@ -161,6 +163,11 @@ export class World {
   /** One reply to every question, null to end it. */
   async setDnsOutage(reply: DnsReply | null): Promise<void> {
     this.dns.zone.setAll(reply);
+  }
+
+  /** The RRsets of a domain as they truly are, for a server that signs them. */
+  async rrsets(apex: string): Promise<ZoneRrset[]> {
+    return this.dns.zone.rrsets(apex);
   }
 
   async deliveries(mx?: string): Promise<Delivery[]> {

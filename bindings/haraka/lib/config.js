@@ -10,7 +10,8 @@ const ON_DISCOVERY_FAILURE = ['defer-briefly', 'deliver', 'defer']
 const KEYS = {
   main: ['enabled', 'mode'],
   store: ['path'],
-  dns: ['servers'],
+  dns: ['servers', 'trust_ad'],
+  dane: ['enabled', 'signed', 'bogus'],
   https: ['ca_file', 'allow_private_addresses'],
   mx: ['ca_file'],
   policy: ['on_discovery_failure'],
@@ -19,7 +20,7 @@ const KEYS = {
 const DOMAIN_KEYS = ['mode', 'until', 'reason', 'ca_file']
 const DOMAIN_SECTION = /^domain\.(.+)$/
 
-exports.ini_options = { booleans: ['+main.enabled', '-https.allow_private_addresses'] }
+exports.ini_options = { booleans: ['+main.enabled', '+dane.enabled', '-https.allow_private_addresses'] }
 
 /** A mta-sts.ini that cannot be used; the message names each fault. */
 class ConfigFault extends Error {}
@@ -42,6 +43,8 @@ exports.read = (ini, root) => {
     mode: oneOf(MODES, ini.main.mode || 'enforce', '[main] mode', faults),
     storePath: path.resolve(root, String(ini.store?.path || 'mta-sts/policies.db')),
     dnsServers: list(ini.dns?.servers),
+    trustAd: list(ini.dns?.trust_ad),
+    dane: readDane(ini.dane),
     httpsCaPem: file('https', 'ca_file'),
     allowPrivateAddresses: ini.https?.allow_private_addresses === true,
     mxCaPem: file('mx', 'ca_file'),
@@ -75,6 +78,11 @@ const list = (value) =>
   String(value ?? '')
     .split(/[\s,]+/)
     .filter(Boolean)
+
+/** Names of the self-test that proves a resolver to validate; null when DANE is switched off. */
+function readDane({ enabled = true, signed, bogus } = {}) {
+  return enabled ? { signed: list(signed || '.'), bogus: list(bogus || 'dnssec-failed.org') } : null
+}
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
@@ -156,7 +164,14 @@ exports.expired = (settings, now = Date.now()) =>
 /** Names of settings that only a restart can change. Off is at once; on needs the hooks of a start. */
 exports.needRestart = (before, after) => [
   ...(after.enabled && !before.enabled ? ['enabled'] : []),
-  ...['storePath', 'dnsServers', 'httpsCaPem', 'allowPrivateAddresses', 'onDiscoveryFailure', 'metricsListen'].filter(
-    (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
-  ),
+  ...[
+    'storePath',
+    'dnsServers',
+    'trustAd',
+    'dane',
+    'httpsCaPem',
+    'allowPrivateAddresses',
+    'onDiscoveryFailure',
+    'metricsListen',
+  ].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name])),
 ]

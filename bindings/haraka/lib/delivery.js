@@ -34,6 +34,10 @@ class Delivery {
     return (name) => this.plugin.haraka_require(name)
   }
 
+  get #mode() {
+    return config.modeFor(this.plugin.settings, this.domain).mode
+  }
+
   get #left() {
     return Math.max(1, this.end - Date.now())
   }
@@ -47,18 +51,23 @@ class Delivery {
     }
     const policyDomain = policies.policyDomain(domain)
     if (policyDomain === null) return this.#letGo()
-    const mxs = await this.#mailExchangers()
+    const [mxs, signed] = await Promise.all([this.#mailExchangers(), this.#signedHosts(policies)])
     if (mxs?.length === 0) {
       // Nothing is asked for a domain that takes no mail (R-7505-3-01). Core asks again and bounces; should it hear of
       // hosts this time, the guard still stands.
       this.guard.holdBack(`MTA-STS ${domain}: DNS named no MX hosts at first, then some; the message stays queued`)
       return []
     }
+    if (signed?.failed) {
+      const advice = 'their zone may be signed badly, or the resolver is out of order: check DNSSEC of the domain'
+      return this.#unknown(`the MX records cannot be had: ${signed.failed}`, advice, 'DANE')
+    }
     const decision = await policies.resolve(policyDomain, this.#left)
-    if (decision.verdict === 'temp') {
+    // A host that TLSA records authenticate need not wait for what a policy may say.
+    if (decision.verdict === 'temp' && !(signed?.anyUsable && this.#mode === 'enforce')) {
       return this.#unknown(`${decision.reason} ${decision.detail}`.trim(), `run: npx mta-sts query ${policyDomain}`)
     }
-    const attempt = policies.attemptFor(decision)
+    const attempt = policies.attemptFor(decision, signed)
     return attempt === null ? this.#letGo() : this.#apply(attempt, mxs)
   }
 
@@ -75,6 +84,11 @@ class Delivery {
     }
   }
 
+  /** The MX hosts where DANE asks for something; null where it does not. A Haraka without TLS is no DANE client. */
+  async #signedHosts({ dane }) {
+    return guard.isTlsOff(this.#requireCore) ? null : dane.lookUp(this.domain, this.#left / 2)
+  }
+
   /** An address may stand for an implicit MX only when it is known that there are no MX records. */
   async #hasMxRecords() {
     return (await within(this.plugin.policies.hasMxRecords(this.domain), this.#left / 2)) !== false
@@ -83,7 +97,7 @@ class Delivery {
   async #apply(attempt, mxs) {
     if (isReport(this.hmail)) return this.#exempt(attempt)
     if (attempt.mode !== 'enforce') {
-      if (attempt.mode === 'report-only') this.#sayReportOnly(`${observed(attempt)} is observed, not enforced`)
+      if (attempt.mode === 'report-only' && attempt.binds) this.#sayReportOnly(`${observed(attempt)}, not enforced`)
       this.guard.observe(attempt)
       return []
     }
@@ -97,18 +111,19 @@ class Delivery {
   /** Reports on failures must not fail with what they report (RFC 8460 section 3). */
   #exempt(attempt) {
     if (attempt.mode === 'enforce') {
-      this.#failOpen('tlsrpt-report', `a TLS report to ${this.domain} is delivered whatever its policy says`)
+      const what = `a TLS report to ${this.domain} is delivered whatever its policy or its TLSA records say`
+      this.#failOpen('tlsrpt-report', what)
     }
     return this.#letGo()
   }
 
   /** What the policy asks for cannot be had: the message waits, unless it is exempt or policies are only observed. */
-  #unknown(why, advice) {
-    const { plugin, domain } = this
+  #unknown(why, advice, who = 'MTA-STS') {
+    const { domain } = this
     const notHeld = `mail to ${domain} is not held back although ${why} (to do: ${advice})`
     if (isReport(this.hmail)) this.#failOpen('tlsrpt-report', `a TLS report: ${notHeld}`)
-    else if (config.modeFor(plugin.settings, domain).mode === 'report-only') this.#sayReportOnly(notHeld)
-    else return this.#refuse(`MTA-STS ${domain}: ${why}; the message stays queued`, advice)
+    else if (this.#mode === 'report-only') this.#sayReportOnly(notHeld)
+    else return this.#refuse(`${who} ${domain}: ${why}; the message stays queued`, advice)
     return this.#letGo()
   }
 
@@ -141,7 +156,10 @@ class Delivery {
   }
 }
 
-const observed = ({ domain, decision }) => `the enforce policy ${decision.policy.id} of ${domain}`
+const observed = ({ domain, policy, signed }) => {
+  const enforced = policy?.mode === 'enforce' ? `the enforce policy ${policy.id} of ${domain}` : null
+  return `${[enforced, signed && `TLSA records of ${domain}`].filter(Boolean).join(' and ')} ${signed ? 'are' : 'is'} observed`
+}
 
 /** The mark that whoever queues a TLS report puts on it: README.md, "TLS reports". */
 const isReport = ({ todo }) => todo.notes?.mta_sts?.exempt === 'tlsrpt-report'

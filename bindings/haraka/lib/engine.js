@@ -4,6 +4,7 @@ const { X509Certificate } = require('node:crypto')
 
 const { Attempt } = require('./attempt')
 const { modeFor } = require('./config')
+const { Dane } = require('./dane')
 const { Outcomes } = require('./outcomes')
 
 /** Milliseconds a message waits for the look at a newer policy before it is deferred. */
@@ -46,10 +47,14 @@ class PolicyEngine {
     this.use(settings)
   }
 
-  async #open({ storePath, dnsServers, httpsCaPem, allowPrivateAddresses, onDiscoveryFailure }) {
+  async #open({ storePath, dnsServers, trustAd, dane, httpsCaPem, allowPrivateAddresses, onDiscoveryFailure }) {
     const { host } = this
     this.core = await host.loadCore()
-    this.dns = host.createDnsClient(dnsServers.length > 0 ? { servers: dnsServers } : {})
+    this.dns = host.createDnsClient({
+      ...(dnsServers.length > 0 ? { servers: dnsServers } : {}),
+      ...(trustAd.length > 0 ? { trustAd } : {}),
+    })
+    this.dane = new Dane(host, this.core, this.dns, dane, (passes, detail) => this.#onDane(passes, detail))
     this.fetcher = host.createPolicyFetcher({
       dns: this.dns,
       caPem: httpsCaPem,
@@ -68,6 +73,13 @@ class PolicyEngine {
       observer: host.observeEngine(told, this.metrics),
     })
     this.metrics.beforeScrape(() => this.#measure())
+    await this.dane.start()
+  }
+
+  #onDane(passes, detail) {
+    if (passes) return this.log.line('notice', `DANE is applied: the resolver validates (${detail})`)
+    const todo = 'let it ask a validating resolver on this machine, README.md, "DANE"; or set enabled=false in [dane]'
+    this.log.line('error', `DANE is off, TLSA records are not looked at: ${detail} (to do: ${todo})`)
   }
 
   #measure() {
@@ -167,23 +179,34 @@ class PolicyEngine {
     return this.engine.resolve(domain, { deadline })
   }
 
-  /** The attempt that a decision with a policy calls for; null for mode "none". */
-  attemptFor(decision) {
-    if (decision.verdict !== 'policy' || decision.policy.mode === 'none') return null
+  /** What a server's certificates are worth by TLSA records, for a plan entry "dane" (R-7672-3.2-01). */
+  daneFacts(peer, { records, references }) {
+    const certificates = this.host.peerChain(peer).map(({ raw }) => raw)
+    const { chain, names, detail } = this.host.verifyPeer(this.core, { certificates, records, references })
+    return { tlsVersion: this.host.sessionFacts(peer).tlsVersion, chain, names, detail }
+  }
+
+  /**
+   * The attempt that a decision and signed MX records call for; null when neither asks for anything.
+   * @param signed the MX hosts of dane.js, or null
+   */
+  attemptFor(decision, signed) {
+    const policy = decision.verdict === 'policy' && decision.policy.mode !== 'none' ? decision.policy : null
+    if (policy === null && signed === null) return null
     const { mode } = modeFor(this.settings, decision.domain)
-    const applied = decision.policy.mode === 'testing' ? 'testing' : mode
-    return new Attempt(this, decision, applied)
+    const applied = signed === null && policy.mode === 'testing' ? 'testing' : mode
+    return new Attempt(this, decision, applied, signed)
   }
 
   /**
    * No MX host met the policy: is there a newer one (R-8461-5.1-05)?
    * @returns null when nothing has changed, an Attempt under the new policy, or { mode: 'none' } when there is none now
    */
-  async recheck({ decision }) {
-    if (!decision.recheck) return null
+  async recheck({ decision, policy, signed }) {
+    if (policy === null || !decision.recheck) return null
     const now = await this.engine.recheck(decision.domain, { deadline: RECHECK_DEADLINE })
     if (now.verdict === 'temp' || isSamePolicy(now.policy, decision.policy)) return null
-    return this.attemptFor(now) ?? { mode: 'none' }
+    return this.attemptFor(now, signed) ?? { mode: 'none' }
   }
 
   record(outcome) {
@@ -195,6 +218,7 @@ class PolicyEngine {
   }
 
   async close() {
+    this.dane?.close()
     await this.engine?.close()
     await this.fetcher?.close()
     this.dns?.close()

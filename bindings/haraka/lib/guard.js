@@ -6,10 +6,10 @@
  * A guard stands on ONE HMailItem instance, never on a prototype or a module: the get_mx hook puts it there, and before
  * the next attempt it is taken away (a deferred message comes back as the same object).
  *
- * Under an enforce policy Haraka does not see an MX host before it is authenticated. The guard leads the session itself
- * through greeting, EHLO, STARTTLS and handshake (opening.js), so that whatever an unproven peer says costs that one MX
- * host and nothing else: no bounce, no plaintext, no flag in Redis. Then it plays a faultless opening to Haraka and
- * steps aside.
+ * Under an enforce policy, or where it has TLSA records, Haraka does not see an MX host before it is authenticated. The
+ * guard leads the session itself through greeting, EHLO, STARTTLS and handshake (opening.js), so that whatever an
+ * unproven peer says costs that one MX host and nothing else: no bounce, no plaintext, no flag in Redis. Then it plays a
+ * faultless opening to Haraka and steps aside.
  */
 
 const net = require('node:net')
@@ -116,17 +116,11 @@ class Guard {
     uncover(hmail)
     hmail.try_deliver_host_on_socket = (mx, host, port, socket) => {
       core.try_deliver_host_on_socket.call(hmail, mx, host, port, socket)
-      watch(socket, (session) => {
-        try {
-          attempt.judge(exports.mxName(mx), { ...session, address: host })
-        } catch (error) {
-          this.onFault(error)
-        }
-      })
+      this.#watch(attempt, mx, host, socket)
     }
   }
 
-  /** Lets mail go to MX hosts that meet the policy, and to no other. */
+  /** Lets mail go to MX hosts that meet what policy and TLSA records ask, and to no other. */
   enforce(attempt) {
     if (!this.#stands) return
     const { hmail } = this
@@ -135,10 +129,10 @@ class Guard {
     this.candidates = null
     this.dialled = null
     // Core then consults neither no_tls_hosts nor the no-TLS flags in Redis, and sends nothing without TLS.
-    hmail.get_force_tls = () => true
+    hmail.get_force_tls = (mx) => attempt.leads(exports.mxName(mx)) || this.core.get_force_tls.call(hmail, mx)
     hmail.try_deliver = () => this.#carefully(() => this.#nextHost())
     hmail.try_deliver_host_on_socket = (mx, host, port, socket) =>
-      this.#carefully(() => this.#authenticate(mx, host, port, socket), socket)
+      this.#carefully(() => this.#converse(mx, host, port, socket), socket)
   }
 
   /** Nothing that goes wrong here may reach core or let mail out. */
@@ -148,11 +142,11 @@ class Guard {
     } catch (error) {
       this.onFault(error)
       if (socket) hangUp(socket)
-      this.#defer(`MTA-STS enforce ${this.hmail.todo.domain}: internal error: ${error.message}`)
+      this.#defer(`MTA-STS and DANE ${this.hmail.todo.domain}: internal error: ${error.message}`)
     }
   }
 
-  /** RFC 8461 section 5.1: in MX order, hosts that the policy does not permit count as unreachable (R-8461-8.4-01). */
+  /** RFC 8461 section 5.1: in MX order, hosts that are not permitted count as unreachable (R-8461-8.4-01, R-7672-10-01). */
   async #nextHost() {
     const { hmail, attempt } = this
     this.candidates ??= [...hmail.mxlist]
@@ -186,10 +180,27 @@ class Guard {
     return hmail.try_deliver()
   }
 
+  #converse(mx, host, port, socket) {
+    this.dialled = null
+    if (this.attempt.leads(exports.mxName(mx))) return this.#authenticate(mx, host, port, socket)
+    this.core.try_deliver_host_on_socket.call(this.hmail, mx, host, port, socket)
+    if (this.attempt.watches(exports.mxName(mx))) this.#watch(this.attempt, mx, host, socket)
+  }
+
+  /** Holds a session of core's against what is asked, and takes no part in it. */
+  #watch(attempt, mx, address, socket) {
+    watch(socket, (session) => {
+      try {
+        attempt.judge(exports.mxName(mx), { ...session, address })
+      } catch (error) {
+        this.onFault(error)
+      }
+    })
+  }
+
   async #authenticate(mx, host, port, socket) {
     const { hmail } = this
     const name = exports.mxName(mx)
-    this.dialled = null
     // Core's, from the time of connecting; it sets its own again when it gets the socket.
     for (const event of ['error', 'timeout', 'close', 'end']) socket.removeAllListeners(event)
     const opened = await this.#open(mx, name, host, socket)
@@ -197,6 +208,7 @@ class Guard {
       hangUp(socket)
       return hmail.try_deliver()
     }
+    if (this.attempt.needsNoAuthority(name)) vouchFor(socket)
     // Core would send in the clear what it is told to send now, had its socket lost the authenticated TLS session.
     if (!socket.isSecure()) throw new Error('the TLS session is not the one that was judged')
     this.core.try_deliver_host_on_socket.call(hmail, mx, host, port, socket)
@@ -234,6 +246,12 @@ class Guard {
     }
     return core.temp_fail.call(hmail, reason, extra)
   }
+}
+
+/** Core asks a socket whether it is secure and means PKIX by it, too; DANE asks no certificate authority. */
+function vouchFor(socket) {
+  const judged = socket.cleartext
+  socket.isSecure = () => socket.targetsocket === judged && judged.encrypted
 }
 
 function hangUp(socket) {

@@ -20,6 +20,9 @@ describe("an environment variable", () => {
     ["MTA_STS_STORE_PATH", "/x/true", (config) => config.store.path, "/x/true"],
     ["MTA_STS_DNS_TIMEOUT", "5s", (config) => config.dns.timeout, 5_000],
     ["MTA_STS_DNS_SERVERS", "127.0.0.1:53, ::1", (config) => config.dns.servers, ["127.0.0.1:53", "::1"]],
+    ["MTA_STS_DNS_TRUST_AD", "192.0.2.1, ::1", (config) => config.dns.trustAd, ["192.0.2.1", "::1"]],
+    ["MTA_STS_DANE_MODE", "off", (config) => config.dane.mode, "off"],
+    ["MTA_STS_DANE_BOGUS_NAMES", "a.example,b.example", (config) => config.dane.bogusNames, ["a.example", "b.example"]],
     ["MTA_STS_HTTPS_TIMEOUT", "30s", (config) => config.https.timeout, 30_000],
     ["MTA_STS_HTTPS_ALLOW_PRIVATE_ADDRESSES", "true", (config) => config.https.allowPrivateAddresses, true],
     [

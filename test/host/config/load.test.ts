@@ -50,7 +50,8 @@ describe("without a file", () => {
         },
         { kind: "http", address: { transport: "tcp", host: "127.0.0.1", port: 8462 } },
       ],
-      dns: { servers: null, timeout: 2_000 },
+      dns: { servers: null, timeout: 2_000, trustAd: null },
+      dane: { mode: "auto", signedNames: ["."], bogusNames: ["dnssec-failed.org", "rhybar.cz"], notFor: [] },
       https: { ca: null, timeout: 60_000, allowPrivateAddresses: false },
       store: { type: "sqlite", path: "/var/lib/mta-sts/policies.db" },
       policy: { leniency: [], onDiscoveryFailure: "defer-briefly" },
@@ -82,7 +83,8 @@ listen:
   - opensmtpd: 127.0.0.1:8464
   - control: { path: /run/c.sock, mode: "0600" }
   - http: { path: /run/h.sock, mode: "640", group: "33" }
-dns: { servers: [192.0.2.1, "[2001:db8::1]:5353"], timeout: 500ms }
+dns: { servers: [192.0.2.1, "[2001:db8::1]:5353"], timeout: 500ms, trust-ad: [192.0.2.1] }
+dane: { mode: off, signed-names: [., Example.com], bogus-names: [bad.example], not-for: [bücher.example] }
 https: { timeout: 10m, allow-private-addresses: true }
 store: { type: memory, path: ./x.db }
 policy: { leniency: [blank-lines, blank-lines, outer-blanks], on-discovery-failure: defer }
@@ -104,7 +106,13 @@ log: { level: debug, format: json }
       { kind: "control", address: { transport: "unix", path: "/run/c.sock", mode: 0o600, group: null } },
       { kind: "http", address: { transport: "unix", path: "/run/h.sock", mode: 0o640, group: "33" } },
     ]);
-    expect(config.dns).toEqual({ servers: ["192.0.2.1", "[2001:db8::1]:5353"], timeout: 500 });
+    expect(config.dns).toEqual({ servers: ["192.0.2.1", "[2001:db8::1]:5353"], timeout: 500, trustAd: ["192.0.2.1"] });
+    expect(config.dane).toEqual({
+      mode: "off",
+      signedNames: [".", "example.com"],
+      bogusNames: ["bad.example"],
+      notFor: ["xn--bcher-kva.example"],
+    });
     expect(config.https).toEqual({ ca: null, timeout: 600_000, allowPrivateAddresses: true });
     expect(config.store).toEqual({ type: "memory", path: "./x.db" });
     expect(config.policy).toEqual({ leniency: ["blank-lines", "outer-blanks"], onDiscoveryFailure: "defer" });
@@ -172,7 +180,7 @@ describe("an error in a file", () => {
     [
       "a section that is text",
       "dns: 127.0.0.1\n",
-      'config.yaml:1:6: dns: expected a mapping with the keys servers and timeout, found "127.0.0.1"',
+      'config.yaml:1:6: dns: expected a mapping with the keys servers, timeout and trust-ad, found "127.0.0.1"',
     ],
     [
       "a list that is text",

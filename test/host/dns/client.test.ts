@@ -152,6 +152,7 @@ describe("a CNAME", () => {
     expect(await client([dns]).txt(NAME)).toEqual({
       kind: "records",
       records: [rdata("v=STSv1; id=9;")],
+      canonical: expect.any(String),
       ttl: 300,
       secure: false,
     });

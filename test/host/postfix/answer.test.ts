@@ -111,8 +111,8 @@ describe("what a question is answered", () => {
 
   it("is PERM for a map name that is not ours, and null for what is no request", async () => {
     const { world, ask } = setUp();
-    expect(await ask("QUERY example.com")).toBe(
-      'PERM unknown map "QUERY"; mail stays queued; use postfix, postfix310 or sts in main.cf',
+    expect(await ask("query example.com")).toBe(
+      'PERM unknown map "query"; mail stays queued; use postfix, postfix310 or sts in main.cf',
     );
     expect(await ask("Postfix example.com")).toMatch(/^PERM unknown map/);
     expect(await ask("")).toBeNull();

@@ -47,8 +47,8 @@ describe("socketmap replies", () => {
   });
 
   it("answers an unknown map name in words, escaped and cut", () => {
-    expect(unknownMapReply("QUERY").bytes.toString()).toBe(
-      '86:PERM unknown map "QUERY"; mail stays queued; use postfix, postfix310 or sts in main.cf,',
+    expect(unknownMapReply("query").bytes.toString()).toBe(
+      '86:PERM unknown map "query"; mail stays queued; use postfix, postfix310 or sts in main.cf,',
     );
     expect(unknownMapReply(`\u0000\u00ff${"z".repeat(9_000)}`).bytes.toString()).toMatch(
       /^\d+:PERM unknown map "\?\?z{35}\.\.\."; mail stays queued; [\x20-\x7e]+,$/,
