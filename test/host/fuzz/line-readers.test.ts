@@ -204,7 +204,7 @@ describe("line readers, fuzzed", () => {
         }),
         runs(1_500, 0x6c73),
       );
-      expect(server.connections).toBe(0);
+      await expect.poll(() => server.connections).toBe(0);
     } finally {
       await server.close(0);
     }
