@@ -20,6 +20,7 @@ export default defineConfig({
     },
     projects: [
       project("core", ["test/core/**/*.test.ts"], { testTimeout: 120_000 }),
+      project("oracle", ["test/oracle/**/*.test.ts"], { testTimeout: 120_000 }),
       project("host", ["test/host/**/*.test.ts"]),
       project("daemon", ["test/daemon/**/*.test.ts"], { testTimeout: 60_000, fileParallelism: false }),
       project("postfix", ["test/postfix/**/*.test.ts"], {
