@@ -10,15 +10,22 @@ const END = "<!-- end of planted faults -->";
 const HEAD = ["| fault | in | unit tests | oracle | fuzzing | differential |", "| --- | --- | --- | --- | --- | --- |"];
 const CHECKS = ["unit", "oracle", "fuzz", "differential"];
 
-/** How a result reads: a check that does not look there is a dash. */
-export const cell = (found) => (found === null ? "-" : found ? "found" : "missed");
+const NOT_RUN = "not run";
+/** How a result reads: a dash for a check that does not look there. */
+export const cell = (found) => (found === undefined ? NOT_RUN : found === null ? "-" : found ? "found" : "missed");
 
 const key = ({ fault, file }) => `| ${fault} | \`${file}\` |`;
 
-/** Writes the row of one fault; the others stay as they are, but for those that left the list. */
+/** Writes the row of one fault; a check that did not run keeps its last word. Rows that left the list go. */
 export function writeRow(mutant, result) {
   const [before, table, after] = split();
-  const cells = CHECKS.map((check) => cell(result[check])).join(" | ");
+  const last = table
+    .find((row) => row.startsWith(key(mutant)))
+    ?.slice(key(mutant).length + 1, -2)
+    .split(" | ");
+  const cells = CHECKS.map((check, i) =>
+    cell(result[check]) === NOT_RUN && last ? last[i] : cell(result[check]),
+  ).join(" | ");
   const rows = [...table.filter((row) => !row.startsWith(key(mutant))), `${key(mutant)} ${cells} |`];
   const sorted = mutants.flatMap((one) => rows.filter((row) => row.startsWith(key(one))));
   writeFileSync(page, `${before}${BEGIN}\n\n${[...HEAD, ...sorted].join("\n")}\n\n${END}${after}`);
