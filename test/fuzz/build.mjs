@@ -59,37 +59,28 @@ function guardedModule(tree, folder) {
   return join(copy, "build/mta-sts.wasm");
 }
 
-/** module.wasm -> core.c in `folder`, once per kind. */
+const flags = (kind) => [
+  "-O1",
+  "-g",
+  "-w",
+  kind === "asan" ? "-fsanitize=fuzzer,address" : "-fsanitize=fuzzer",
+  `-DWASM_RT_MEMCHECK_SIGNAL_HANDLER=${kind === "guard" ? 1 : 0}`,
+  `-DFUZZ_GUARD=${kind === "guard" ? 1 : 0}`,
+];
+
+/** module.wasm -> core.c -> core.o in `folder`, once per kind. */
 export function translate(kind, folder, tree = project) {
   mkdirSync(folder, { recursive: true });
   const wasm = kind === "guard" ? guardedModule(tree, folder) : join(tree, "build/mta-sts.wasm");
   if (!existsSync(wasm)) throw new Error("build/mta-sts.wasm is not there: npm run build");
   run("wasm2c", ["-n", "mtasts", wasm, "-o", "core.c"], folder);
+  run(clang, [...flags(kind), "-c", "core.c", "-o", "core.o"], folder);
 }
 
 /** Links a target with the translated module in `folder`; returns the program. */
 export function link(kind, target, folder) {
   const program = join(folder, target);
-  const sanitize = kind === "asan" ? "-fsanitize=fuzzer,address" : "-fsanitize=fuzzer";
-  const checks = `-DWASM_RT_MEMCHECK_SIGNAL_HANDLER=${kind === "guard" ? 1 : 0}`;
-  const sources = [join(here, `targets/${target}.c`), join(here, "harness.c"), join(here, "runtime.c"), "core.c"];
-  run(
-    clang,
-    [
-      "-O1",
-      "-g",
-      "-w",
-      sanitize,
-      checks,
-      `-DFUZZ_GUARD=${kind === "guard" ? 1 : 0}`,
-      "-I",
-      folder,
-      ...sources,
-      "-lm",
-      "-o",
-      program,
-    ],
-    folder,
-  );
+  const sources = [join(here, `targets/${target}.c`), join(here, "harness.c"), join(here, "runtime.c"), "core.o"];
+  run(clang, [...flags(kind), "-I", folder, ...sources, "-lm", "-o", program], folder);
   return program;
 }

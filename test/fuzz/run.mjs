@@ -83,7 +83,7 @@ async function runOne(kind, target) {
   return status === 0;
 }
 
-/** The smallest set of inputs that reaches all that was reached becomes the committed corpus. */
+/** A smallest set of inputs that reaches every edge that was reached becomes the committed corpus. */
 async function keep(target) {
   const fresh = mkdtempSync(join(folder, "merge-"));
   const committed = join(project, "test/fuzz/corpus", target);
@@ -92,8 +92,15 @@ async function keep(target) {
     join(folder, "seeds", target),
     ...kinds.map((kind) => join(folder, `found-${kind}`, target)),
   ];
-  await fuzz(join(folder, "asan", target), ["-merge=1", "-max_len=512", fresh, ...sources.filter(existsSync)]);
+  await fuzz(join(folder, "asan", target), [
+    "-set_cover_merge=1",
+    "-use_counters=0",
+    "-max_len=1024",
+    fresh,
+    ...sources.filter(existsSync),
+  ]);
   rmSync(committed, { recursive: true, force: true });
+  mkdirSync(join(committed, ".."), { recursive: true });
   renameSync(fresh, committed);
   console.log(`${target}: ${readdirSync(committed).length} inputs kept`);
 }
