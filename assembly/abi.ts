@@ -1,7 +1,7 @@
 // Every number of the ABI: docs/abi.md is the contract, this is its one source in code. Numbers are never reused.
 
 export const ABI_MAJOR: u32 = 1;
-export const ABI_MINOR: u32 = 0;
+export const ABI_MINOR: u32 = 1;
 
 // ---- areas and limits (bytes) ----
 export const IN_CAPACITY: u32 = 196608;
@@ -28,6 +28,9 @@ export const KIND_MATCH: u32 = 3;
 export const KIND_STEP: u32 = 4;
 export const KIND_PLAN: u32 = 5;
 export const KIND_JUDGE: u32 = 6;
+export const KIND_TLSA: u32 = 7;
+export const KIND_TLSA_MATCH: u32 = 8;
+export const KIND_TLSA_BASE: u32 = 9;
 
 // ---- error codes ----
 export const E_BOUNDS: i32 = -1;
@@ -197,25 +200,79 @@ export const NOTICE_CLOCK_AHEAD: u32 = 13;
 export const NOTICE_CLOCK_BEHIND: u32 = 14;
 export const NOTICE_LENIENCY_USED: u32 = 15;
 
+// ---- TLSA ----
+export const TLSA_LIMIT: u32 = 131072;
+
+export const USAGE_DANE_TA: u32 = 2;
+export const USAGE_DANE_EE: u32 = 3;
+export const SELECTOR_CERTIFICATE: u32 = 0;
+export const SELECTOR_KEY: u32 = 1;
+export const MATCHING_FULL: u32 = 0;
+export const MATCHING_SHA256: u32 = 1;
+export const MATCHING_SHA512: u32 = 2;
+
+/** What DNS says of one MX host, as far as DANE is concerned; the first five are outcomes of a TLSA lookup too. */
+export const DANE_UNKNOWN: u32 = 0;
+export const DANE_USABLE: u32 = 1;
+export const DANE_UNUSABLE: u32 = 2;
+export const DANE_ABSENT: u32 = 3;
+export const DANE_INSECURE: u32 = 4;
+export const DANE_FAILED: u32 = 5;
+export const DANE_NO_ADDRESS: u32 = 6;
+export const DANE_ADDRESS_FAILED: u32 = 7;
+
+export const ADDRESS_FAILED: u32 = 1;
+export const ADDRESS_NONE: u32 = 2;
+export const ADDRESS_SECURE: u32 = 3;
+export const ADDRESS_INSECURE: u32 = 4;
+export const ADDRESS_ALIAS_SECURE: u32 = 5;
+export const ADDRESS_ALIAS_FIRST_SECURE: u32 = 6;
+export const ADDRESS_ALIAS_INSECURE: u32 = 7;
+
+export const BASE_NONE: u32 = 0;
+export const BASE_EXPANDED: u32 = 1;
+export const BASE_ORIGINAL: u32 = 2;
+
+export const M_VERSION: u32 = 0;
+export const M_RECORDS: u32 = 4;
+export const M_CERTIFICATES: u32 = 12;
+export const M_SIZE: u32 = 20;
+export const PEER_CERTIFICATE_SHA256: u32 = 0;
+export const PEER_CERTIFICATE_SHA512: u32 = 32;
+export const PEER_KEY_SHA256: u32 = 96;
+export const PEER_KEY_SHA512: u32 = 128;
+export const PEER_CERTIFICATE: u32 = 192; // u32 length + octets, then the same for the key
+export const MATCH_ENTRY: u32 = 12; // offset and length of the record, index of the certificate
+
 // ---- plan ----
 export const P_VERSION: u32 = 0;
 export const P_VERDICT: u32 = 4;
 export const P_POLICY: u32 = 8;
 export const P_LENIENCY: u32 = 16;
 export const P_HOSTS: u32 = 20;
-export const P_FLAGS: u32 = 28; // 0: DNSSEC facts come with a later minor version
+export const P_FLAGS: u32 = 28;
 export const P_SIZE: u32 = 32;
 export const PLAN_ENTRY: u32 = 12; // action, reason, evaluate
 
 export const ACTION_PKIX: u32 = 1;
-export const ACTION_DANE: u32 = 2; // not given by this version
+export const ACTION_DANE: u32 = 2;
 export const ACTION_OPPORTUNISTIC: u32 = 3;
 export const ACTION_SKIP: u32 = 4;
+export const ACTION_ENCRYPT: u32 = 5;
+
+export const FACTS_DANE: u32 = 1;
+export const FACTS_MX_SECURE: u32 = 2;
+export const FACTS_DANE_MANDATORY: u32 = 4;
+export const FACTS_ALL: u32 = 7;
 
 export const PLAN_OK: u32 = 0;
 export const PLAN_NOT_IN_POLICY: u32 = 1;
 export const PLAN_NOT_A_HOST_NAME: u32 = 2;
 export const PLAN_TEMPORARY: u32 = 3;
+export const PLAN_NO_ADDRESS: u32 = 4;
+export const PLAN_ADDRESS_FAILED: u32 = 5;
+export const PLAN_TLSA_FAILED: u32 = 6;
+export const PLAN_DANE_REQUIRED: u32 = 7;
 
 // ---- judge ----
 export const J_VERSION: u32 = 0;
@@ -245,6 +302,9 @@ export const CHAIN_EXPIRED: u32 = 2;
 export const CHAIN_NOT_YET_VALID: u32 = 3;
 export const CHAIN_UNTRUSTED: u32 = 4;
 export const CHAIN_INVALID: u32 = 5;
+export const CHAIN_DANE_EE: u32 = 6;
+export const CHAIN_DANE_TA: u32 = 7;
+export const CHAIN_DANE_NO_MATCH: u32 = 8;
 
 export const JUDGE_DELIVER: u32 = 1;
 export const JUDGE_NEXT_HOST: u32 = 2;
@@ -265,5 +325,11 @@ export const WHY_NOT_YET_VALID: u32 = 11;
 export const WHY_UNTRUSTED: u32 = 12;
 export const WHY_CHAIN_INVALID: u32 = 13;
 export const WHY_NAME_MISMATCH: u32 = 14;
+export const WHY_DANE_NO_MATCH: u32 = 15;
+export const WHY_TLSA_UNUSABLE: u32 = 16;
+export const WHY_NO_ADDRESS: u32 = 17;
+export const WHY_ADDRESS_FAILED: u32 = 18;
+export const WHY_TLSA_FAILED: u32 = 19;
+export const WHY_DANE_REQUIRED: u32 = 20;
 
 export const TLS_1_2: u32 = 0x0303;

@@ -34,3 +34,20 @@ export function matchIdentity(names: usize, namesLength: u32, host: usize, hostL
   }
   return found ? 1 : 0;
 }
+
+/** What matchAnyIdentity() gives when it is the list of hosts that is cut. */
+export const HOSTS_CUT: i32 = -1000;
+
+/** The same for several reference identities, a list too (RFC 7672 §3.2.2): one of them is enough. */
+export function matchAnyIdentity(names: usize, namesLength: u32, hosts: usize, hostsLength: u32): i32 {
+  let found = matchIdentity(names, namesLength, hosts, 0); // nobody's name: is the list whole?
+  for (let at: u32 = 0; at < hostsLength; ) {
+    if (hostsLength - at < 2) return HOSTS_CUT;
+    const length = load16(hosts + at);
+    at += 2;
+    if (length > hostsLength - at) return HOSTS_CUT;
+    if (found === 0) found = matchIdentity(names, namesLength, hosts + at, length);
+    at += length;
+  }
+  return found;
+}

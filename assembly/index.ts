@@ -12,6 +12,9 @@ import {
   KIND_POLICY,
   KIND_RECORD,
   KIND_STEP,
+  KIND_TLSA,
+  KIND_TLSA_BASE,
+  KIND_TLSA_MATCH,
   OUT_CAPACITY,
   OUT_HEADER,
   OUT_KIND,
@@ -29,6 +32,9 @@ import { plan, planEntries } from "./plan.ts";
 import { policyMaxAge, policyMode, policyPatterns, readPolicy } from "./policy.ts";
 import { recordId, recordIdLength, selectRecord } from "./record.ts";
 import { step } from "./step.ts";
+import { tlsaPayload, tlsaUsable } from "./tlsa.ts";
+import { tlsaBase } from "./tlsa-base.ts";
+import { matchPayload, tlsaMatch } from "./tlsa-match.ts";
 import { beginVerdict, errorOffset, leniencyUsed } from "./verdict.ts";
 
 const POLICY_FIELDS: u32 = 16; // mode, max_age, leniencies used, number of patterns
@@ -126,4 +132,26 @@ export function mtasts_judge(ptr: i32, len: i32): i32 {
   if (!inRequest(u32(ptr), u32(len))) return outOfBounds(KIND_JUDGE);
   beginVerdict();
   return finish(judge(u32(ptr), u32(len)), KIND_JUDGE, JUDGE_SIZE);
+}
+
+/** TLSA RRset: u16 length + RDATA each. OUT: outcome, number of records that remain, (offset, length) of each. */
+export function mtasts_tlsa_usable(ptr: i32, len: i32): i32 {
+  if (!inRequest(u32(ptr), u32(len))) return outOfBounds(KIND_TLSA);
+  beginVerdict();
+  const status = tlsaUsable(u32(ptr), u32(len));
+  return finish(status, KIND_TLSA, tlsaPayload());
+}
+
+/** TLSA records and the certificates of a peer -> which record matches which certificate. */
+export function mtasts_tlsa_match(ptr: i32, len: i32): i32 {
+  if (!inRequest(u32(ptr), u32(len))) return outOfBounds(KIND_TLSA_MATCH);
+  beginVerdict();
+  const status = tlsaMatch(u32(ptr), u32(len));
+  return finish(status, KIND_TLSA_MATCH, matchPayload());
+}
+
+/** Outcomes of the lookups for one MX host -> its DANE state and TLSA base domain, or the candidate to ask for. */
+export function mtasts_tlsa_base(addresses: i32, expanded: i32, original: i32): i32 {
+  beginVerdict();
+  return finish(tlsaBase(u32(addresses), u32(expanded), u32(original)), KIND_TLSA_BASE, 8);
 }

@@ -6,10 +6,25 @@ export { ConfigError, type Problem } from "./config/problem.ts";
 export { Core, type CoreError, type ParsedPolicy, type SelectedRecord, type TxtRecord } from "./core/core.ts";
 export type { JudgeRequest, JudgeResult } from "./core/judge.ts";
 export { type LoadOptions, loadCore, loadCoreSync } from "./core/load.ts";
-export type { Chain, ErrorName, Leniency, Mode, OnDiscoveryFailure, ResultType, Session, Why } from "./core/names.ts";
-export type { PlanEntry, PlanRequest } from "./core/plan.ts";
+export type {
+  Action,
+  Addresses,
+  Base,
+  Chain,
+  DaneState,
+  ErrorName,
+  Leniency,
+  Mode,
+  OnDiscoveryFailure,
+  PlanReason,
+  ResultType,
+  Session,
+  Why,
+} from "./core/names.ts";
+export type { DaneFacts, PlanEntry, PlanRequest } from "./core/plan.ts";
 export type { Effect, StepAnswer, StepClock, StepEvent, StepRequest, StepResult } from "./core/step.ts";
 export { laterFetch, type StoredPolicy, storedPolicy } from "./core/stored-state.ts";
+export type { PeerCertificate, TlsaBase, TlsaMatch, TlsaRrset } from "./core/tlsa.ts";
 export { createDnsClient, type DnsClientOptions } from "./dns/client.ts";
 export { canonicalDomain, policyRecordName } from "./dns/names.ts";
 export type { DnsClient, DnsFailed, DnsFailure, DnsNone, DnsOutcome, DnsRecords, MxRecord } from "./dns/types.ts";

@@ -2,6 +2,8 @@ import { Areas } from "./areas.ts";
 import type { CoreExports } from "./exports.ts";
 import { type JudgeRequest, type JudgeResult, judge } from "./judge.ts";
 import {
+  type Addresses,
+  type DaneState,
   ERRORS,
   type ErrorName,
   type Leniency,
@@ -13,6 +15,15 @@ import {
 } from "./names.ts";
 import { type PlanEntry, type PlanRequest, plan } from "./plan.ts";
 import { runStep, type StepRequest, type StepResult } from "./step.ts";
+import {
+  type PeerCertificate,
+  type TlsaBase,
+  type TlsaMatch,
+  type TlsaRrset,
+  tlsaBase,
+  tlsaMatch,
+  tlsaUsable,
+} from "./tlsa.ts";
 
 export interface CoreError {
   readonly ok: false;
@@ -144,6 +155,24 @@ export class Core {
   /** May the message go over this session? */
   judge(request: JudgeRequest): JudgeResult {
     return judge(this.#areas, request);
+  }
+
+  /**
+   * Which TLSA records SMTP can use (RFC 7672 §3.1), after digest agility (RFC 7671 §9). `records`: RDATA of a secure RRset.
+   * Throws RangeError when they do not fit: that host must wait.
+   */
+  tlsaUsable(records: readonly Uint8Array[]): TlsaRrset {
+    return tlsaUsable(this.#areas, records);
+  }
+
+  /** Which of a host's TLSA records match which certificate that its server sent, leaf first (RFC 6698 §2.1). */
+  tlsaMatch(records: readonly Uint8Array[], certificates: readonly PeerCertificate[]): TlsaMatch[] {
+    return tlsaMatch(this.#areas, records, certificates);
+  }
+
+  /** The TLSA base domain (RFC 7672 §2.2.2): which candidate to ask for next, or the host's DANE state. */
+  tlsaBase(addresses: Addresses, expanded: DaneState = "unknown", original: DaneState = "unknown"): TlsaBase {
+    return tlsaBase(this.#areas, addresses, expanded, original);
   }
 
   #error(status: number, offset = this.#areas.errorOffset): CoreError {

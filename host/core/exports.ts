@@ -13,4 +13,7 @@ export interface CoreExports {
   mtasts_step(ptr: number, len: number): number;
   mtasts_plan(ptr: number, len: number): number;
   mtasts_judge(ptr: number, len: number): number;
+  mtasts_tlsa_usable(ptr: number, len: number): number;
+  mtasts_tlsa_match(ptr: number, len: number): number;
+  mtasts_tlsa_base(addresses: number, expanded: number, original: number): number;
 }

@@ -8,6 +8,7 @@ import {
   JUDGEMENTS,
   type Judgement,
   nameOf,
+  numberOf,
   PLAN_REASONS,
   RESULT_TYPES,
   type ResultType,
@@ -23,9 +24,12 @@ export interface JudgeRequest {
   readonly session: Session;
   /** Wire version number, 0x0303 for TLS 1.2; 0 without TLS. */
   readonly tlsVersion: number;
+  /** For a plan entry "dane": what its TLSA records say, so "dane-ee", "dane-ta" or a fault, never "valid". */
   readonly chain: Chain;
   /** DNS-IDs of the certificate. */
   readonly names: readonly string[];
+  /** Reference identities of a DANE-TA match (RFC 7672 §3.2.2), any of which will do; default: the MX host name alone. */
+  readonly references?: readonly string[];
   /** Is this the last MX host there is to try? */
   readonly last: boolean;
 }
@@ -38,10 +42,6 @@ export interface JudgeResult {
   readonly why: Why;
 }
 
-function numberOf(table: Record<number, string | null>, name: string | null): number {
-  return Number(Object.keys(table).find((number) => table[Number(number)] === name));
-}
-
 function writeNames(areas: Areas, names: readonly string[], start: number): number {
   let at = start;
   for (const name of names) {
@@ -51,6 +51,12 @@ function writeNames(areas: Areas, names: readonly string[], start: number): numb
     at += 2 + n;
   }
   return at;
+}
+
+function writeHost(areas: Areas, host: string, start: number): number {
+  const n = areas.writeText(host, start);
+  if (n < 0) throw new RangeError("the judge request exceeds the IN area");
+  return start + n;
 }
 
 export function judge(areas: Areas, request: JudgeRequest): JudgeResult {
@@ -66,11 +72,13 @@ export function judge(areas: Areas, request: JudgeRequest): JudgeResult {
   const namesEnd = writeNames(areas, request.names, abi.J_SIZE);
   areas.put32(abi.J_NAMES, abi.J_SIZE);
   areas.put32(abi.J_NAMES + 4, namesEnd - abi.J_SIZE);
-  const hostLength = areas.writeText(entry.host, namesEnd);
-  if (hostLength < 0) throw new RangeError("the judge request exceeds the IN area");
+  const end =
+    entry.action === "dane"
+      ? writeNames(areas, request.references ?? [entry.host], namesEnd)
+      : writeHost(areas, entry.host, namesEnd);
   areas.put32(abi.J_HOST, namesEnd);
-  areas.put32(abi.J_HOST + 4, hostLength);
-  const status = areas.exports.mtasts_judge(areas.in, namesEnd + hostLength);
+  areas.put32(abi.J_HOST + 4, end - namesEnd);
+  const status = areas.exports.mtasts_judge(areas.in, end);
   if (status < 0) throw new Error(`judge: ${nameOf(ERRORS, status)[1]} (at ${areas.errorOffset})`);
   return {
     verdict: nameOf(JUDGEMENTS, areas.get32(0)),

@@ -114,11 +114,42 @@ export const NOTICES = {
   [abi.NOTICE_LENIENCY_USED]: "leniency-used",
 } as const;
 
+/** What DNS says of an MX host as far as DANE is concerned. */
+export const DANE_STATES = {
+  [abi.DANE_UNKNOWN]: "unknown",
+  [abi.DANE_USABLE]: "usable",
+  [abi.DANE_UNUSABLE]: "unusable",
+  [abi.DANE_ABSENT]: "absent",
+  [abi.DANE_INSECURE]: "insecure",
+  [abi.DANE_FAILED]: "failed",
+  [abi.DANE_NO_ADDRESS]: "no-address",
+  [abi.DANE_ADDRESS_FAILED]: "address-failed",
+} as const;
+
+/** How the addresses of an MX host were found, over an alias or without one. */
+export const ADDRESSES = {
+  failed: abi.ADDRESS_FAILED,
+  none: abi.ADDRESS_NONE,
+  secure: abi.ADDRESS_SECURE,
+  insecure: abi.ADDRESS_INSECURE,
+  "alias-secure": abi.ADDRESS_ALIAS_SECURE,
+  "alias-first-secure": abi.ADDRESS_ALIAS_FIRST_SECURE,
+  "alias-insecure": abi.ADDRESS_ALIAS_INSECURE,
+} as const;
+
+/** Which name the TLSA records of an MX host stand under. */
+export const BASES = {
+  [abi.BASE_NONE]: null,
+  [abi.BASE_EXPANDED]: "expanded",
+  [abi.BASE_ORIGINAL]: "original",
+} as const;
+
 export const ACTIONS = {
   [abi.ACTION_PKIX]: "pkix",
   [abi.ACTION_DANE]: "dane",
   [abi.ACTION_OPPORTUNISTIC]: "opportunistic",
   [abi.ACTION_SKIP]: "skip",
+  [abi.ACTION_ENCRYPT]: "encrypt",
 } as const;
 
 export const PLAN_REASONS = {
@@ -126,6 +157,10 @@ export const PLAN_REASONS = {
   [abi.PLAN_NOT_IN_POLICY]: "not-in-policy",
   [abi.PLAN_NOT_A_HOST_NAME]: "not-a-host-name",
   [abi.PLAN_TEMPORARY]: "temporary",
+  [abi.PLAN_NO_ADDRESS]: "no-address",
+  [abi.PLAN_ADDRESS_FAILED]: "address-failed",
+  [abi.PLAN_TLSA_FAILED]: "tlsa-failed",
+  [abi.PLAN_DANE_REQUIRED]: "dane-required",
 } as const;
 
 export const SESSIONS = {
@@ -143,6 +178,9 @@ export const CHAINS = {
   "not-yet-valid": abi.CHAIN_NOT_YET_VALID,
   untrusted: abi.CHAIN_UNTRUSTED,
   invalid: abi.CHAIN_INVALID,
+  "dane-ee": abi.CHAIN_DANE_EE,
+  "dane-ta": abi.CHAIN_DANE_TA,
+  "dane-no-match": abi.CHAIN_DANE_NO_MATCH,
 } as const;
 
 export const JUDGEMENTS = {
@@ -167,6 +205,12 @@ export const WHYS = {
   [abi.WHY_UNTRUSTED]: "untrusted",
   [abi.WHY_CHAIN_INVALID]: "chain-invalid",
   [abi.WHY_NAME_MISMATCH]: "name-mismatch",
+  [abi.WHY_DANE_NO_MATCH]: "dane-no-match",
+  [abi.WHY_TLSA_UNUSABLE]: "tlsa-unusable",
+  [abi.WHY_NO_ADDRESS]: "no-address",
+  [abi.WHY_ADDRESS_FAILED]: "address-failed",
+  [abi.WHY_TLSA_FAILED]: "tlsa-failed",
+  [abi.WHY_DANE_REQUIRED]: "dane-required",
 } as const;
 
 export const ON_DISCOVERY_FAILURE = {
@@ -185,6 +229,9 @@ export type Reason = Values<typeof REASONS>;
 export type ResultType = Values<typeof RESULT_TYPES>;
 export type FetchFailureName = keyof typeof FETCH_FAILURES;
 export type Notice = Values<typeof NOTICES>;
+export type DaneState = Values<typeof DANE_STATES>;
+export type Addresses = keyof typeof ADDRESSES;
+export type Base = Values<typeof BASES>;
 export type Action = Values<typeof ACTIONS>;
 export type PlanReason = Values<typeof PLAN_REASONS>;
 export type Session = keyof typeof SESSIONS;
@@ -198,6 +245,13 @@ export function nameOf<T extends Record<number, unknown>>(table: T, number: numb
   const name = table[number];
   if (name === undefined) throw new Error(`the core gave ${number}, which this host does not know`);
   return name as Values<T>;
+}
+
+/** The number for a word: a table by number, read the other way round. */
+export function numberOf<T extends Record<number, unknown>>(table: T, word: Values<T>): number {
+  const entry = Object.entries(table).find(([, name]) => name === word);
+  if (!entry) throw new RangeError(`${String(word)} is no word of the core`);
+  return Number(entry[0]);
 }
 
 export function leniencyBits(names: readonly Leniency[]): number {

@@ -52,6 +52,9 @@ const words: readonly [string, Readonly<Record<number, string | null | readonly 
   ["RESULT_", names.RESULT_TYPES],
   ["NOTICE_", names.NOTICES],
   ["ACTION_", names.ACTIONS],
+  ["DANE_", names.DANE_STATES],
+  ["BASE_", names.BASES],
+  ["ADDRESS_", byNumber(names.ADDRESSES)],
   ["PLAN_", names.PLAN_REASONS],
   ["JUDGE_", names.JUDGEMENTS],
   ["WHY_", names.WHYS],
@@ -107,7 +110,7 @@ describe("docs/abi.md", () => {
   });
 
   it("gives each part of a request eight octets and each number four", () => {
-    for (const prefix of ["Q_", "P_", "J_"]) {
+    for (const prefix of ["Q_", "P_", "J_", "M_"]) {
       const fields = rows.filter(({ name }) => name.startsWith(prefix));
       for (const [i, { name, number, cells }] of fields.slice(0, -1).entries()) {
         const size = name === "Q_TOKEN" ? abi.TOKEN_SIZE : cells[0]?.startsWith("part:") ? 8 : 4;

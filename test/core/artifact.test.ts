@@ -43,7 +43,7 @@ describe("the shipped module", () => {
 
   it("imports nothing and instantiates without an import object", () => {
     expect(WebAssembly.Module.imports(new WebAssembly.Module(wasmBytes))).toEqual([]);
-    expect(freshWasm().mtasts_abi_version()).toBe(0x10000);
+    expect(freshWasm().mtasts_abi_version()).toBe(0x10001);
   });
 
   it("exports exactly this", () => {
@@ -64,6 +64,9 @@ describe("the shipped module", () => {
         "function mtasts_policy_parse",
         "function mtasts_record_select",
         "function mtasts_step",
+        "function mtasts_tlsa_base",
+        "function mtasts_tlsa_match",
+        "function mtasts_tlsa_usable",
         "memory memory",
       ]
     `);
@@ -78,6 +81,9 @@ describe("the shipped module", () => {
       mtasts_step: 2,
       mtasts_plan: 2,
       mtasts_judge: 2,
+      mtasts_tlsa_usable: 2,
+      mtasts_tlsa_match: 2,
+      mtasts_tlsa_base: 3,
     };
     for (const [name, exported] of Object.entries(freshWasm())) {
       if (typeof exported !== "function") continue;

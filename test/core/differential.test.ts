@@ -3,7 +3,17 @@ import { describe, expect, it } from "vitest";
 import * as abi from "../../assembly/abi.ts";
 import { ERRORS } from "../../host/core/names.ts";
 import { frame, list } from "./frames.ts";
-import { hostName, LENIENCY_CHOICES, namesAndHost, patternAndHost, policyBody, rrset } from "./generate.ts";
+import {
+  hostName,
+  LENIENCY_CHOICES,
+  namesAndHost,
+  patternAndHost,
+  peerCertificates,
+  policyBody,
+  references,
+  rrset,
+  tlsaRrset,
+} from "./generate.ts";
 import { countsOf, Pair, type Tally } from "./pair.ts";
 import { Random } from "./walk.ts";
 
@@ -98,15 +108,20 @@ describe("wasm and portable build agree", () => {
     const actions = new Set<number>();
     const reasons = new Set<number>();
     for (let i = 0; i < INPUTS; i++) {
-      const hosts = Array.from({ length: random.below(5) }, () => hostName(random));
+      const names = Array.from({ length: random.below(5) }, () => hostName(random));
+      const facts = random.chance(50) ? abi.FACTS_DANE | random.pick([0, 2, 2, 2, 6]) : 0;
+      const hosts = names.flatMap((name) =>
+        facts === 0 ? [list([name])] : [list([name]), Uint8Array.of(1 + random.below(7), 0)],
+      );
       const request = frame(
         abi.P_SIZE,
         {
           [abi.P_VERSION]: 1,
           [abi.P_VERDICT]: random.pick([0, 1, 1, 1, 1, 2]),
           [abi.P_LENIENCY]: random.pick(LENIENCY_CHOICES),
+          [abi.P_FLAGS]: facts,
         },
-        { [abi.P_POLICY]: policyBody(random), [abi.P_HOSTS]: list(hosts) },
+        { [abi.P_POLICY]: policyBody(random), [abi.P_HOSTS]: Buffer.concat(hosts) },
       );
       if (random.chance(10)) request[random.below(abi.P_SIZE)] = random.below(256);
       const [from, length] = place(random, request.length);
@@ -117,13 +132,8 @@ describe("wasm and portable build agree", () => {
       }
     }
     report("plan", pair.tally, [0, 1, 2, 3, 4, abi.E_BOUNDS, abi.E_REQUEST, ...POLICY_CODES]);
-    expect([...actions].sort()).toEqual([abi.ACTION_PKIX, abi.ACTION_OPPORTUNISTIC, abi.ACTION_SKIP]);
-    expect([...reasons].sort()).toEqual([
-      abi.PLAN_OK,
-      abi.PLAN_NOT_IN_POLICY,
-      abi.PLAN_NOT_A_HOST_NAME,
-      abi.PLAN_TEMPORARY,
-    ]);
+    expect(actions.size).toBe(abi.ACTION_ENCRYPT);
+    expect(reasons.size).toBe(abi.PLAN_DANE_REQUIRED + 1);
   });
 
   it(`judge, ${INPUTS} mutated requests`, () => {
@@ -133,20 +143,30 @@ describe("wasm and portable build agree", () => {
     const results = new Set<number>();
     for (let i = 0; i < INPUTS; i++) {
       const [names, host] = namesAndHost(random);
-      const action = random.pick([abi.ACTION_PKIX, abi.ACTION_PKIX, abi.ACTION_OPPORTUNISTIC, abi.ACTION_SKIP]);
+      const action = random.pick([
+        abi.ACTION_PKIX,
+        abi.ACTION_PKIX,
+        2,
+        2,
+        abi.ACTION_OPPORTUNISTIC,
+        abi.ACTION_SKIP,
+        5,
+      ]);
       const request = frame(
         abi.J_SIZE,
         {
           [abi.J_VERSION]: 1,
           [abi.J_ACTION]: action,
-          [abi.J_REASON]: action === abi.ACTION_PKIX ? 0 : random.below(4),
+          [abi.J_REASON]: action === abi.ACTION_PKIX ? 0 : random.below(8),
           [abi.J_EVALUATE]: random.below(2),
           [abi.J_FLAGS]: random.below(2),
           [abi.J_SESSION]: random.pick([1, 2, 3, 4, 5, 5, 5, 5, 5]),
           [abi.J_TLS_VERSION]: random.pick([0, 0x301, 0x303, 0x304]),
-          [abi.J_CHAIN]: random.pick([0, 0, 0, 0, 1, 2, 3, 4, 5]),
+          [abi.J_CHAIN]: random.pick(
+            action === abi.ACTION_DANE ? [1, 2, 3, 4, 5, 6, 7, 7, 8] : [0, 0, 0, 0, 1, 2, 3, 4, 5],
+          ),
         },
-        { [abi.J_NAMES]: names, [abi.J_HOST]: host },
+        { [abi.J_NAMES]: names, [abi.J_HOST]: action === abi.ACTION_DANE ? references(random, host) : host },
       );
       if (random.chance(10)) request[random.below(abi.J_SIZE)] = random.below(256);
       const [from, length] = place(random, request.length);
@@ -155,7 +175,43 @@ describe("wasm and portable build agree", () => {
       whys.add(pair.payload.readUInt32LE(12));
     }
     report("judge", pair.tally, [abi.JUDGE_DELIVER, abi.JUDGE_NEXT_HOST, abi.JUDGE_DEFER, abi.E_BOUNDS, abi.E_REQUEST]);
-    expect(whys.size).toBe(abi.WHY_NAME_MISMATCH + 1);
-    expect([...results].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(whys.size).toBe(abi.WHY_DANE_REQUIRED + 1);
+    expect([...results].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it(`tlsa_usable, ${INPUTS} mutated RRsets (R-6698-4.1-01)`, () => {
+    const random = new Random(0x746c7361);
+    const pair = new Pair(positive);
+    for (let i = 0; i < INPUTS; i++) {
+      const request = tlsaRrset(random);
+      const [from, length] = place(random, request.length);
+      pair.run(request, (core, at) => core.mtasts_tlsa_usable(at + from, length));
+    }
+    report("tlsa_usable", pair.tally, [0, 1, 2, 3, 4, abi.E_BOUNDS, abi.E_REQUEST]);
+  });
+
+  it(`tlsa_match, ${INPUTS} mutated requests (R-6698-2.1-01)`, () => {
+    const random = new Random(0x6d617463);
+    const pair = new Pair(positive);
+    for (let i = 0; i < INPUTS; i++) {
+      const request = frame(
+        abi.M_SIZE,
+        { [abi.M_VERSION]: 1 },
+        { [abi.M_RECORDS]: tlsaRrset(random), [abi.M_CERTIFICATES]: peerCertificates(random) },
+      );
+      if (random.chance(5)) request[random.below(abi.M_SIZE)] = random.below(256);
+      const [from, length] = place(random, request.length);
+      pair.run(request, (core, at) => core.mtasts_tlsa_match(at + from, length));
+    }
+    report("tlsa_match", pair.tally, [0, 1, 2, abi.E_BOUNDS, abi.E_REQUEST]);
+  });
+
+  it("tlsa_base, every argument there is", () => {
+    const pair = new Pair((status) => status >= 0);
+    for (let addresses = -1; addresses <= 9; addresses++)
+      for (let expanded = -1; expanded <= 9; expanded++)
+        for (let original = -1; original <= 9; original++)
+          pair.run(new Uint8Array(), (core) => core.mtasts_tlsa_base(addresses, expanded, original));
+    expect(pair.tally.accepted).toBe(7 * 6 * 6);
   });
 });

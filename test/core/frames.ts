@@ -94,7 +94,7 @@ export function outcome(exports: CoreExports, status: number): Outcome {
   };
 }
 
-export type FrameFunction = "mtasts_step" | "mtasts_plan" | "mtasts_judge";
+export type FrameFunction = "mtasts_step" | "mtasts_plan" | "mtasts_judge" | "mtasts_tlsa_usable" | "mtasts_tlsa_match";
 
 /** Writes the request to the start of IN and calls. */
 export function callFrame(exports: CoreExports, name: FrameFunction, request: Uint8Array): Outcome {

@@ -2,6 +2,7 @@
 import { leniencyBits } from "../../host/core/names.ts";
 import { list, octets } from "./frames.ts";
 import { mutate } from "./pair.ts";
+import { peerEntry, tlsaRdata } from "./tlsa-records.ts";
 import type { Random } from "./walk.ts";
 
 export const LENIENCY_CHOICES = [
@@ -159,4 +160,46 @@ export function namesAndHost(random: Random): readonly [Uint8Array, Uint8Array] 
     random.chance(15) ? mutate(random, wire, HOST_ALPHABET) : wire,
     random.chance(15) ? mutate(random, host, HOST_ALPHABET) : host,
   ];
+}
+
+/** Reference identities, the host among them. */
+export function references(random: Random, host: Uint8Array): Uint8Array {
+  const hosts = [host];
+  while (random.chance(40)) hosts.push(hostName(random));
+  const wire = list(random.chance(50) ? hosts.reverse() : hosts);
+  return random.chance(10) ? mutate(random, wire, HOST_ALPHABET) : wire;
+}
+
+const TLSA_RECORDS = [
+  "3 1 1 leaf",
+  "3 1 2 leaf",
+  "3 0 1 leaf",
+  "3 1 0 leaf",
+  "2 0 1 issuer",
+  "2 1 2 issuer",
+  "2 0 0 root",
+  "1 1 1 leaf",
+  "0 0 1 root",
+  "3 1 1 other",
+  "3 1 2 other",
+].map(tlsaRdata);
+const TLSA_ALPHABET = Uint8Array.of(0, 1, 2, 3, 4, 0x30, 0x81, 0x82, 255);
+
+export function tlsaRrset(random: Random): Uint8Array {
+  const records: Uint8Array[] = [];
+  do {
+    const record = random.pick(TLSA_RECORDS);
+    records.push(random.chance(15) ? mutate(random, record, TLSA_ALPHABET) : record);
+  } while (random.chance(60));
+  const wire = list(random.chance(3) ? [] : records);
+  return random.chance(10) ? mutate(random, wire, TLSA_ALPHABET) : wire;
+}
+
+const PEERS = ["leaf", "renewed/leaf", "issuer", "root", "stranger"].map(peerEntry);
+
+export function peerCertificates(random: Random): Uint8Array {
+  const sent: Uint8Array[] = [];
+  while (random.chance(75)) sent.push(random.pick(PEERS));
+  const wire = Buffer.concat(random.chance(80) ? [peerEntry("leaf"), ...sent] : sent);
+  return random.chance(10) ? mutate(random, wire, TLSA_ALPHABET) : wire;
 }

@@ -5,7 +5,7 @@ import type { PlanEntry } from "../../host/core/plan.ts";
 import { builds } from "./builds.ts";
 
 const HOST = "mx1.example.com";
-const actions = Object.values(ACTIONS).filter((action) => action !== "dane");
+const actions = Object.values(ACTIONS);
 const reasons = Object.values(PLAN_REASONS);
 const sessions = Object.keys(SESSIONS) as Session[];
 const chains = Object.keys(CHAINS) as Chain[];
@@ -31,15 +31,19 @@ function* allCases(): Generator<Case> {
               for (const names of certificates)
                 for (const last of [true, false]) {
                   if (action === "pkix" && reason !== null) continue;
+                  if (chain.startsWith("dane") ? action !== "dane" : action === "dane" && chain === "valid") continue;
                   yield { entry: { host: HOST, action, reason, evaluate }, session, tlsVersion, chain, names, last };
                 }
 }
 
-const authenticated = ({ session, tlsVersion, chain, names }: Case): boolean =>
-  session === "tls" &&
-  tlsVersion >= 0x303 &&
-  chain === "valid" &&
-  names.some((name) => name === HOST || name === "*.example.com");
+const named = ({ names }: Case): boolean => names.some((name) => name === HOST || name === "*.example.com");
+
+const encrypted = ({ session, tlsVersion }: Case): boolean => session === "tls" && tlsVersion >= 0x303;
+
+const authenticated = (session: Case): boolean => encrypted(session) && session.chain === "valid" && named(session);
+
+const daneAuthenticated = (session: Case): boolean =>
+  encrypted(session) && (session.chain === "dane-ee" || (session.chain === "dane-ta" && named(session)));
 
 describe.each(builds)("judge, $name build", ({ core }) => {
   it("delivers under enforce over authenticated TLS to a permitted host and over nothing else (R-8461-4-01, R-8461-5-01)", () => {
@@ -52,6 +56,32 @@ describe.each(builds)("judge, $name build", ({ core }) => {
       if (verdict === "deliver") delivered++;
     }
     expect(delivered).toBeGreaterThan(1000);
+  });
+
+  it("delivers to a DANE host over what its TLSA records authenticate and over nothing else, whatever MTA-STS says (R-7672-3.2-01, R-7672-3.1.1-01, R-7672-3.1.2-01, R-8461-2-01)", () => {
+    for (const session of allCases())
+      if (session.entry.action === "dane")
+        expect(core.judge(session).verdict === "deliver", JSON.stringify(session)).toBe(daneAuthenticated(session));
+  });
+
+  it("delivers over any TLS where the TLSA records are unusable, never in clear, and says so (R-7672-2.2-02, R-MIX-02)", () => {
+    for (const session of allCases()) {
+      if (session.entry.action !== "encrypt") continue;
+      const { verdict, compliant, resultType } = core.judge(session);
+      expect(verdict === "deliver", JSON.stringify(session)).toBe(encrypted(session));
+      if (session.entry.evaluate) continue;
+      expect(compliant).toBe(false);
+      if (verdict === "deliver") expect(resultType).toBe("tlsa-invalid");
+    }
+  });
+
+  it("takes no word of a certificate authority for a DANE host, and none of DANE for another", () => {
+    const entry = (action: PlanEntry["action"]) => ({ host: HOST, action, reason: null, evaluate: false });
+    const session = { session: "tls", tlsVersion: 0x304, names: [HOST], last: false } as const;
+    expect(() => core.judge({ ...session, entry: entry("dane"), chain: "valid" })).toThrow("malformed (at 28)");
+    for (const action of ["pkix", "opportunistic", "skip", "encrypt"] as const)
+      for (const chain of ["dane-ee", "dane-ta", "dane-no-match"] as const)
+        expect(() => core.judge({ ...session, entry: entry(action), chain }), action).toThrow("malformed (at 28)");
   });
 
   it("lets testing and none deliver whatever the session is, if there is one (R-8461-5-03)", () => {

@@ -63,6 +63,39 @@ const judge = frame(
   { [abi.J_NAMES]: list(["mx1.example.com"]), [abi.J_HOST]: octets("mx1.example.com") },
 );
 
+const daneJudge = frame(
+  abi.J_SIZE,
+  {
+    [abi.J_VERSION]: 1,
+    [abi.J_ACTION]: abi.ACTION_DANE,
+    [abi.J_SESSION]: abi.SESSION_TLS,
+    [abi.J_TLS_VERSION]: abi.TLS_1_2,
+    [abi.J_CHAIN]: abi.CHAIN_DANE_TA,
+  },
+  { [abi.J_NAMES]: list(["mx1.example.com"]), [abi.J_HOST]: list(["mx1.example.com", "example.com"]) },
+);
+
+const danePlan = frame(
+  abi.P_SIZE,
+  { [abi.P_VERSION]: 1, [abi.P_VERDICT]: abi.VERDICT_NONE, [abi.P_FLAGS]: abi.FACTS_DANE | abi.FACTS_MX_SECURE },
+  { [abi.P_HOSTS]: Buffer.concat([list(["mx1.example.com"]), Uint8Array.of(abi.DANE_USABLE, 0)]) },
+);
+
+/** One certificate, laid out by hand. */
+const certificateEntry = Buffer.concat([
+  new Uint8Array(abi.PEER_CERTIFICATE),
+  Uint8Array.of(3, 0, 0, 0, 0x30, 1, 97, 2, 0, 0, 0, 0x30, 0),
+]);
+
+const match = frame(
+  abi.M_SIZE,
+  { [abi.M_VERSION]: 1 },
+  {
+    [abi.M_RECORDS]: list([Uint8Array.of(3, 0, 0, 0x30, 1, 97)]),
+    [abi.M_CERTIFICATES]: certificateEntry,
+  },
+);
+
 function withField(request: Uint8Array, field: number, value: number): Uint8Array {
   const changed = request.slice();
   new DataView(changed.buffer).setUint32(field, value >>> 0, true);
@@ -121,18 +154,41 @@ const badPlanFields: readonly BadField[] = [
   bad("leniency", abi.P_LENIENCY, [16, ...FAR]),
   bad("hosts offset", abi.P_HOSTS, [100_000, ...FAR]),
   bad("hosts length", abi.P_HOSTS + 4, [100_000, ...FAR], abi.P_HOSTS),
-  bad("flags", abi.P_FLAGS, [1, ...FAR]),
+  bad("flags", abi.P_FLAGS, [8, 16, ...FAR]),
+  bad("flags about the MX RRset without the hosts' states", abi.P_FLAGS, [2, 4, 6]),
+];
+
+const badMatchFields: readonly BadField[] = [
+  bad("version", abi.M_VERSION, [0, 2, ...FAR]),
+  bad("records offset", abi.M_RECORDS, [100_000, ...FAR]),
+  bad("records length", abi.M_RECORDS + 4, [100_000, ...FAR], abi.M_RECORDS),
+  bad("records list that is cut", abi.M_RECORDS + 4, [1, 2, 7], abi.M_RECORDS),
+  bad("certificates offset", abi.M_CERTIFICATES, [100_000, ...FAR]),
+  bad("certificates length", abi.M_CERTIFICATES + 4, [100_000, ...FAR], abi.M_CERTIFICATES),
+  bad("list of certificates that is cut", abi.M_CERTIFICATES + 4, [1, 191, 199, 200, 204], abi.M_CERTIFICATES),
+  bad(
+    "certificate that is longer than the list",
+    abi.M_SIZE + 8 + abi.PEER_CERTIFICATE,
+    [4, 6, 1000, ...FAR],
+    abi.M_CERTIFICATES,
+  ),
+];
+
+const badDaneJudgeFields: readonly BadField[] = [
+  bad("chain", abi.J_CHAIN, [abi.CHAIN_VALID, 9, ...FAR]),
+  bad("names list that is cut", abi.J_NAMES + 4, [1, 2, 3, 16], abi.J_NAMES),
+  bad("list of reference identities that is cut", abi.J_HOST + 4, [1, 2, 16, 18, 29], abi.J_HOST),
 ];
 
 const badJudgeFields: readonly BadField[] = [
   bad("version", abi.J_VERSION, [0, 2, ...FAR]),
-  bad("action", abi.J_ACTION, [0, abi.ACTION_DANE, 5, ...FAR]),
-  bad("reason", abi.J_REASON, [4, ...FAR]),
-  bad("reason that no PKIX entry has", abi.J_REASON, [1, 2, 3]),
+  bad("action", abi.J_ACTION, [0, 6, ...FAR]),
+  bad("reason", abi.J_REASON, [8, ...FAR]),
+  bad("reason that no PKIX entry has", abi.J_REASON, [1, 2, 3, 4, 5, 6, 7]),
   bad("evaluate", abi.J_EVALUATE, [2, ...FAR]),
   bad("flags", abi.J_FLAGS, [2, 3, ...FAR]),
   bad("session", abi.J_SESSION, [0, 6, ...FAR]),
-  bad("chain", abi.J_CHAIN, [6, ...FAR]),
+  bad("chain", abi.J_CHAIN, [6, 7, 8, ...FAR]),
   bad("names offset", abi.J_NAMES, [100_000, ...FAR]),
   bad("names length", abi.J_NAMES + 4, [100_000, ...FAR], abi.J_NAMES),
   bad("names list that is cut", abi.J_NAMES + 4, [1, 2, 3, 16], abi.J_NAMES),
@@ -146,6 +202,9 @@ const cases: readonly [FrameFunction, string, Uint8Array, readonly BadField[]][]
   ["mtasts_step", "policy", policy, [...badStepFields, ...badPolicyFields]],
   ["mtasts_plan", "plan", plan, badPlanFields],
   ["mtasts_judge", "judge", judge, badJudgeFields],
+  ["mtasts_plan", "plan with DANE states", danePlan, badPlanFields],
+  ["mtasts_judge", "judge of a DANE host", daneJudge, badDaneJudgeFields],
+  ["mtasts_tlsa_match", "match", match, badMatchFields],
 ];
 
 /** Every call that takes (ptr, len) in its first two arguments. */
@@ -159,6 +218,8 @@ const bounded: readonly [string, (exports: CoreExports, at: number, n: number) =
   ["step", (core, at, n) => core.mtasts_step(at, n)],
   ["plan", (core, at, n) => core.mtasts_plan(at, n)],
   ["judge", (core, at, n) => core.mtasts_judge(at, n)],
+  ["tlsa_usable", (core, at, n) => core.mtasts_tlsa_usable(at, n)],
+  ["tlsa_match", (core, at, n) => core.mtasts_tlsa_match(at, n)],
 ];
 
 describe.each(builds)("malformed requests, $name build", ({ exports, core }) => {
@@ -180,7 +241,13 @@ describe.each(builds)("malformed requests, $name build", ({ exports, core }) => 
   it.each(cases)(
     "%s (%s) refuses every request shorter than its fixed fields, and any other cut without a trap",
     (name, _, request) => {
-      const fixed = { mtasts_step: abi.Q_SIZE, mtasts_plan: abi.P_SIZE, mtasts_judge: abi.J_SIZE }[name];
+      const fixed = {
+        mtasts_step: abi.Q_SIZE,
+        mtasts_plan: abi.P_SIZE,
+        mtasts_judge: abi.J_SIZE,
+        mtasts_tlsa_usable: 0,
+        mtasts_tlsa_match: abi.M_SIZE,
+      }[name];
       for (let n = 0; n < request.length; n++) {
         const cut = callFrame(exports, name, request.subarray(0, n));
         if (n < fixed) expect(cut).toMatchObject({ status: abi.E_REQUEST, offset: n });
@@ -315,6 +382,78 @@ describe.each(builds)("malformed requests, $name build", ({ exports, core }) => 
     expect(callFrame(exports, "mtasts_plan", many(most + 1)).status).toBe(abi.E_REQUEST);
   });
 
+  it("plan refuses a DANE state that is none, with the octet of the list where it stands", () => {
+    const at = list(["mx1.example.com"]).length;
+    for (const state of [0, 8, 255, 0x101, 0xffff]) {
+      const hosts = Buffer.concat([list(["mx1.example.com"]), Uint8Array.of(state & 255, state >> 8)]);
+      const request = frame(
+        abi.P_SIZE,
+        { [abi.P_VERSION]: 1, [abi.P_FLAGS]: abi.FACTS_DANE },
+        { [abi.P_HOSTS]: hosts },
+      );
+      expect(callFrame(exports, "mtasts_plan", request)).toMatchObject({ status: abi.E_REQUEST, offset: at });
+    }
+  });
+
+  it("tlsa_usable refuses an RRset that is cut, with the offset of the record that is, and one that is too large", () => {
+    const record = list([Uint8Array.of(3, 1, 1, ...new Uint8Array(32))]);
+    for (let n = 1; n < record.length; n++) {
+      const cut = Buffer.concat([record, record.subarray(0, n)]);
+      expect(callFrame(exports, "mtasts_tlsa_usable", cut)).toMatchObject({
+        status: abi.E_REQUEST,
+        offset: record.length,
+        payload: new Uint8Array(),
+      });
+    }
+    expect(callFrame(exports, "mtasts_tlsa_usable", new Uint8Array(abi.TLSA_LIMIT)).status).toBe(0);
+    expect(callFrame(exports, "mtasts_tlsa_usable", new Uint8Array(abi.TLSA_LIMIT + 1))).toMatchObject({
+      status: abi.E_REQUEST,
+      offset: abi.TLSA_LIMIT,
+    });
+  });
+
+  it("tlsa_usable has room for as many usable records as a request can hold", () => {
+    const smallest = list([Uint8Array.of(3, 0, 0, 0x30, 0)]);
+    const records = new Uint8Array(Math.floor(abi.TLSA_LIMIT / smallest.length) * smallest.length);
+    for (let at = 0; at < records.length; at += smallest.length) records.set(smallest, at);
+    const { status, payload } = callFrame(exports, "mtasts_tlsa_usable", records);
+    expect(status).toBe(records.length / smallest.length);
+    expect(payload.length).toBe(8 + 8 * status);
+  });
+
+  it("tlsa_match finds no match in more matches than OUT holds (R-7672-3.2-01)", () => {
+    const many = (records: number) =>
+      frame(
+        abi.M_SIZE,
+        { [abi.M_VERSION]: 1 },
+        {
+          [abi.M_RECORDS]: list(Array.from({ length: records }, () => Uint8Array.of(3, 0, 0, 0x30, 1, 97))),
+          [abi.M_CERTIFICATES]: certificateEntry,
+        },
+      );
+    const most = Math.floor((exports.mtasts_out_cap() - abi.OUT_HEADER) / abi.MATCH_ENTRY);
+    expect(callFrame(exports, "mtasts_tlsa_match", many(most)).status).toBe(most);
+    expect(callFrame(exports, "mtasts_tlsa_match", many(most + 1))).toMatchObject({ status: abi.E_REQUEST });
+  });
+
+  it("tlsa_base refuses numbers that are none, and says which", () => {
+    for (const number of [0, 8, -1, 0x7fffffff])
+      expect(outcome(exports, exports.mtasts_tlsa_base(number, 0, 0))).toMatchObject({
+        status: abi.E_REQUEST,
+        offset: 0,
+      });
+    for (const number of [6, 7, 8, -1, 0x7fffffff]) {
+      expect(outcome(exports, exports.mtasts_tlsa_base(5, number, 0))).toMatchObject({
+        status: abi.E_REQUEST,
+        offset: 1,
+      });
+      expect(outcome(exports, exports.mtasts_tlsa_base(5, 0, number))).toMatchObject({
+        status: abi.E_REQUEST,
+        offset: 2,
+      });
+    }
+  });
+
   it("says its limits, and the typed API turns what does not fit into an answer or an exception", () => {
     expect(exports.mtasts_in_cap()).toBe(abi.IN_CAPACITY);
     expect(exports.mtasts_out_cap()).toBe(abi.OUT_CAPACITY);
@@ -326,5 +465,9 @@ describe.each(builds)("malformed requests, $name build", ({ exports, core }) => 
     expect(core.matchesMx("mx1.example.com", huge)).toBe(false);
     expect(core.matchesDnsId([huge], "mx1.example.com")).toBe(false);
     expect(() => core.plan({ decision: { verdict: "none" }, hosts: [huge] })).toThrow(RangeError);
+    const record = Uint8Array.of(3, 1, 1, ...new Uint8Array(60_000));
+    expect(() => core.tlsaUsable([record, record, record])).toThrow(RangeError);
+    expect(() => core.tlsaUsable([record, record, record, record])).toThrow(RangeError);
+    expect(() => core.tlsaUsable([new Uint8Array(65_536)])).toThrow(RangeError);
   });
 });

@@ -3,18 +3,23 @@ import { describe, expect, it } from "vitest";
 import * as abi from "../../assembly/abi.ts";
 import { txtRdata } from "../../host/core/core.ts";
 import {
+  type Addresses,
   type Chain,
+  DANE_STATES,
+  type DaneState,
   ERRORS,
   type Leniency,
   leniencyBits,
   leniencyNames,
   MODES,
   nameOf,
+  numberOf,
   type Session,
 } from "../../host/core/names.ts";
 import type { PlanEntry } from "../../host/core/plan.ts";
 import { type Build, builds } from "./builds.ts";
 import { callFrame, callPair, callText, frame, list, type Outcome, stepFrame } from "./frames.ts";
+import { peer, type TlsaText, tlsaRdata } from "./tlsa-records.ts";
 import { Player, type Transcript } from "./transcript.ts";
 import {
   type Bytes,
@@ -127,19 +132,51 @@ interface PlanVector extends Lenient {
   readonly verdict: number | "policy" | "none" | "temp";
   readonly policy?: Bytes | readonly Bytes[];
   readonly hosts: readonly Bytes[];
+  readonly dane?: {
+    readonly mx: "secure" | "insecure";
+    readonly mandatory?: boolean;
+    readonly states: readonly DaneState[];
+  };
   readonly expect: unknown;
 }
 
-const ACTION_WORDS = ["", "pkix", "dane", "opportunistic", "skip"];
-const REASON_WORDS = ["", "not-in-policy", "not-a-host-name", "temporary"];
+const ACTION_WORDS = ["", "pkix", "dane", "opportunistic", "skip", "encrypt"];
+const REASON_WORDS = [
+  "",
+  "not-in-policy",
+  "not-a-host-name",
+  "temporary",
+  "no-address",
+  "address-failed",
+  "tlsa-failed",
+  "dane-required",
+];
+
+/** The list of MX hosts; each with its DANE state behind it where the vector gives one. */
+function planHosts({ hosts, dane }: PlanVector): Uint8Array {
+  const names = hosts.map((host) => list([toOctets(host)]));
+  const states = dane?.states.map((state) => Uint8Array.of(numberOf(DANE_STATES, state), 0)) ?? [];
+  return Buffer.concat(names.flatMap((name, i) => [name, states[i] ?? new Uint8Array()]));
+}
+
+function planFacts({ dane }: PlanVector): number {
+  if (!dane) return 0;
+  const secure = dane.mx === "secure" ? abi.FACTS_MX_SECURE : 0;
+  return abi.FACTS_DANE | secure | (dane.mandatory ? abi.FACTS_DANE_MANDATORY : 0);
+}
 
 function runPlan({ exports }: Build, vector: PlanVector): unknown {
   const verdicts = { none: abi.VERDICT_NONE, policy: abi.VERDICT_POLICY, temp: abi.VERDICT_TEMP };
   const verdict = typeof vector.verdict === "number" ? vector.verdict : verdicts[vector.verdict];
   const request = frame(
     abi.P_SIZE,
-    { [abi.P_VERSION]: 1, [abi.P_VERDICT]: verdict, [abi.P_LENIENCY]: leniencyBits(vector.lenient ?? []) },
-    { [abi.P_POLICY]: joined(vector.policy ?? ""), [abi.P_HOSTS]: list(vector.hosts.map(toOctets)) },
+    {
+      [abi.P_VERSION]: 1,
+      [abi.P_VERDICT]: verdict,
+      [abi.P_LENIENCY]: leniencyBits(vector.lenient ?? []),
+      [abi.P_FLAGS]: planFacts(vector),
+    },
+    { [abi.P_POLICY]: joined(vector.policy ?? ""), [abi.P_HOSTS]: planHosts(vector) },
   );
   const result = callFrame(exports, "mtasts_plan", request);
   if (result.status < 0) return failure(result);
@@ -158,6 +195,7 @@ interface JudgeVector extends Vector {
   readonly chain?: Chain;
   readonly names?: readonly string[];
   readonly host?: string;
+  readonly references?: readonly string[];
   readonly last?: boolean;
   readonly expect: string;
 }
@@ -185,9 +223,62 @@ function runJudge({ core }: Build, vector: JudgeVector): unknown {
     tlsVersion: TLS_VERSIONS[vector.tls ?? (vector.session === "tls" ? "1.3" : "none")] ?? 0,
     chain: vector.chain ?? "valid",
     names: vector.names ?? ["mx1.example.com"],
+    ...(vector.references ? { references: vector.references } : {}),
     last: vector.last ?? false,
   });
   return `${result.verdict}: ${result.why}${result.resultType ? ` (${result.resultType})` : ""}`;
+}
+
+interface TlsaVector extends Vector {
+  readonly records: readonly TlsaText[];
+  readonly expect: unknown;
+}
+
+/** Through the octets, then through the typed API, which must say the same. */
+function runTlsa({ exports, core }: Build, { records }: TlsaVector): unknown {
+  const rrset = records.map(tlsaRdata);
+  const request = list(rrset);
+  const { status, payload } = callFrame(exports, "mtasts_tlsa_usable", request);
+  const kept = Array.from({ length: u32(payload, 4) }, (_, i) => {
+    const at = u32(payload, 8 + 8 * i);
+    return request.subarray(at, at + u32(payload, 12 + 8 * i));
+  });
+  const state = nameOf(DANE_STATES, u32(payload, 0) as keyof typeof DANE_STATES);
+  expect(status).toBe(kept.length);
+  const typed = core.tlsaUsable(rrset);
+  expect(typed.state).toBe(state);
+  expect(typed.records.map((record) => Buffer.from(record))).toEqual(kept.map((record) => Buffer.from(record)));
+  return { state, remain: kept.map((record) => rrset.findIndex((other) => Buffer.from(other).equals(record))) };
+}
+
+interface TlsaBaseVector extends Vector {
+  readonly addresses: Addresses;
+  readonly expanded?: DaneState;
+  readonly original?: DaneState;
+  readonly expect: string;
+}
+
+function runTlsaBase({ core }: Build, { addresses, expanded, original }: TlsaBaseVector): unknown {
+  const { state, base } = core.tlsaBase(addresses, expanded, original);
+  return [state === "unknown" ? "ask" : state, base].filter(Boolean).join(" ");
+}
+
+interface TlsaMatchVector extends Vector {
+  readonly records: readonly string[];
+  readonly certificates: readonly string[];
+  readonly expect: readonly string[];
+}
+
+/** "short 3 1 1 leaf" is that record without its last octet. */
+const perhapsShort = (text: string): Uint8Array =>
+  text.startsWith("short ") ? tlsaRdata(text.slice(6)).subarray(0, -1) : tlsaRdata(text);
+
+function runTlsaMatch({ core }: Build, { records, certificates }: TlsaMatchVector): unknown {
+  const rrset = records.map(perhapsShort);
+  return core.tlsaMatch(rrset, certificates.map(peer)).map(({ record, certificate }) => {
+    const index = rrset.findIndex((other) => Buffer.from(other).equals(record));
+    return `${records[index]} -> ${certificate}`;
+  });
 }
 
 interface StepFile extends VectorFile<Transcript> {
@@ -202,6 +293,15 @@ const runners: Record<string, (build: Build) => void> = {
   "media-types.json": (build) => table<MediaTypeVector>("media-types.json", build, runMediaType, (v) => v.type),
   "plan.json": (build) => table<PlanVector>("plan.json", build, runPlan, (v) => v.hosts),
   "judge.json": (build) => table<JudgeVector>("judge.json", build, runJudge, (v) => [v.entry, v.session]),
+  "tlsa.json": (build) => table<TlsaVector>("tlsa.json", build, runTlsa, (v) => v.records),
+  "tlsa-base.json": (build) =>
+    table<TlsaBaseVector>("tlsa-base.json", build, runTlsaBase, ({ addresses, expanded, original }) => [
+      addresses,
+      expanded,
+      original,
+    ]),
+  "tlsa-match.json": (build) =>
+    table<TlsaMatchVector>("tlsa-match.json", build, runTlsaMatch, (v) => [v.records, v.certificates]),
   "step.json": (build) => {
     const { bodies, vectors } = readVectors<StepFile>("step.json");
     it.each(vectors.map((vector) => ({ vector, title: title(vector, vector.name) })))("$title", ({ vector }) => {

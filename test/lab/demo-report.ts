@@ -25,6 +25,12 @@ const WHY: Readonly<Record<Why, string>> = {
   untrusted: "shows a certificate of nobody we trust",
   "chain-invalid": "shows a certificate that does not verify",
   "name-mismatch": "shows a certificate for another name",
+  "dane-no-match": "shows a certificate that its TLSA records do not name",
+  "tlsa-unusable": "has TLSA records none of which can be used",
+  "no-address": "has no address",
+  "address-failed": "has an address that cannot be looked up now",
+  "tlsa-failed": "has TLSA records that cannot be looked up now",
+  "dane-required": "has no TLSA records, which are required here",
 };
 
 const coloured = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
