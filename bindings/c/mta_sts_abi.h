@@ -4,7 +4,7 @@
 
 /* limit */
 #define MTA_STS_ABI_MAJOR 1 /* another major version: do not use the module */
-#define MTA_STS_ABI_MINOR 0 /* a module with a lower minor version than the host was written for: do not use it */
+#define MTA_STS_ABI_MINOR 1 /* a module with a lower minor version than the host was written for: do not use it */
 #define MTA_STS_IN_CAPACITY 196608 /* what mtasts_in_cap returns */
 #define MTA_STS_OUT_CAPACITY 196608 /* what mtasts_out_cap returns */
 #define MTA_STS_POLICY_LIMIT 65536 /* octets of a policy; there is no other limit on its lines */
@@ -12,8 +12,9 @@
 #define MTA_STS_LABEL_LIMIT 63 /* octets of a label */
 #define MTA_STS_ID_LIMIT 32 /* octets of an id */
 #define MTA_STS_MAX_AGE_LIMIT 31557600 /* seconds; a larger max_age is held at it (RFC 8461 §3.2, AMB-04) */
-#define MTA_STS_FRAME_VERSION 1 /* first field of every step, plan and judge request */
+#define MTA_STS_FRAME_VERSION 1 /* first field of every step, plan, judge and tlsa_match request */
 #define MTA_STS_ABSENT 0xffffffffu /* as a length: the thing itself is absent (a response without Content-Type) */
+#define MTA_STS_TLSA_LIMIT 131072 /* octets of a TLSA RRset in a request */
 #define MTA_STS_TLS_1_2 771 /* 0x0303 */
 
 /* out-field */
@@ -30,6 +31,9 @@
 #define MTA_STS_KIND_STEP 4 /* step */
 #define MTA_STS_KIND_PLAN 5 /* plan */
 #define MTA_STS_KIND_JUDGE 6 /* judge */
+#define MTA_STS_KIND_TLSA 7 /* tlsa_usable */
+#define MTA_STS_KIND_TLSA_MATCH 8 /* tlsa_match */
+#define MTA_STS_KIND_TLSA_BASE 9 /* tlsa_base */
 
 /* error */
 #define MTA_STS_E_BOUNDS -1 /* the request lies outside the IN area */
@@ -242,6 +246,7 @@
 
 /* size */
 #define MTA_STS_EFFECT_HEADER 8 /* size of kind and size */
+#define MTA_STS_MATCH_ENTRY 12 /* octets per match */
 #define MTA_STS_PLAN_ENTRY 12 /* octets per host */
 #define MTA_STS_JUDGE_SIZE 16 /* octets of the payload */
 
@@ -351,42 +356,128 @@
   X(14, "clock-behind") \
   X(15, "leniency-used")
 
+/* tlsa-field */
+#define MTA_STS_USAGE_DANE_TA 2 /* an issuer of the server's certificate */
+#define MTA_STS_USAGE_DANE_EE 3 /* the server's certificate */
+#define MTA_STS_SELECTOR_CERTIFICATE 0 /* the whole certificate, DER */
+#define MTA_STS_SELECTOR_KEY 1 /* its SubjectPublicKeyInfo, DER */
+#define MTA_STS_MATCHING_FULL 0 /* the octets themselves */
+#define MTA_STS_MATCHING_SHA256 1 /* their SHA-256 */
+#define MTA_STS_MATCHING_SHA512 2 /* their SHA-512 */
+
+/* dane-state */
+#define MTA_STS_DANE_UNKNOWN 0 /* as an argument: not asked yet; as an answer: ask for the candidate */
+#define MTA_STS_DANE_USABLE 1 /* secure records, usable ones among them */
+#define MTA_STS_DANE_UNUSABLE 2 /* secure records, none of them usable */
+#define MTA_STS_DANE_ABSENT 3 /* securely none */
+#define MTA_STS_DANE_INSECURE 4 /* what there is, or its absence, is not authenticated: DANE does not apply */
+#define MTA_STS_DANE_FAILED 5 /* the lookup failed */
+#define MTA_STS_DANE_NO_ADDRESS 6 /* the host has no address */
+#define MTA_STS_DANE_ADDRESS_FAILED 7 /* the address lookup failed */
+
+#define MTA_STS_WORDS_DANE_STATE(X) \
+  X(0, "unknown") \
+  X(1, "usable") \
+  X(2, "unusable") \
+  X(3, "absent") \
+  X(4, "insecure") \
+  X(5, "failed") \
+  X(6, "no-address") \
+  X(7, "address-failed")
+
+/* addresses */
+#define MTA_STS_ADDRESS_FAILED 1 /* a lookup failed, bogus answers included */
+#define MTA_STS_ADDRESS_NONE 2 /* there are none */
+#define MTA_STS_ADDRESS_SECURE 3 /* no alias, authenticated */
+#define MTA_STS_ADDRESS_INSECURE 4 /* no alias, not authenticated */
+#define MTA_STS_ADDRESS_ALIAS_SECURE 5 /* behind an alias, authenticated throughout */
+#define MTA_STS_ADDRESS_ALIAS_FIRST_SECURE 6 /* behind an alias, not authenticated, but the first CNAME is */
+#define MTA_STS_ADDRESS_ALIAS_INSECURE 7 /* behind an alias that is not authenticated */
+
+#define MTA_STS_WORDS_ADDRESSES(X) \
+  X(1, "failed") \
+  X(2, "none") \
+  X(3, "secure") \
+  X(4, "insecure") \
+  X(5, "alias-secure") \
+  X(6, "alias-first-secure") \
+  X(7, "alias-insecure")
+
+/* base */
+#define MTA_STS_BASE_NONE 0 /* there is no base domain */
+#define MTA_STS_BASE_EXPANDED 1 /* what the MX host is an alias for, to the end of the chain */
+#define MTA_STS_BASE_ORIGINAL 2 /* the MX host name itself */
+
+#define MTA_STS_WORDS_BASE(X) \
+  X(0, "") \
+  X(1, "expanded") \
+  X(2, "original")
+
+/* match-field */
+#define MTA_STS_M_VERSION 0 /* 1 */
+#define MTA_STS_M_RECORDS 4 /* part: the records, a list as for tlsa_usable */
+#define MTA_STS_M_CERTIFICATES 12 /* part: the certificates in the order they were sent, each laid out as below */
+#define MTA_STS_M_SIZE 20 /* size of the fixed fields */
+
+/* certificate-field */
+#define MTA_STS_PEER_CERTIFICATE_SHA256 0 /* SHA-256 of the certificate, 32 octets */
+#define MTA_STS_PEER_CERTIFICATE_SHA512 32 /* SHA-512 of the certificate, 64 octets */
+#define MTA_STS_PEER_KEY_SHA256 96 /* SHA-256 of its SubjectPublicKeyInfo, 32 octets */
+#define MTA_STS_PEER_KEY_SHA512 128 /* SHA-512 of its SubjectPublicKeyInfo, 64 octets */
+#define MTA_STS_PEER_CERTIFICATE 192 /* a number and so many octets: the certificate; then the same for its SubjectPublicKeyInfo */
+
 /* plan-field */
 #define MTA_STS_P_VERSION 0 /* 1 */
 #define MTA_STS_P_VERDICT 4 /* verdict of the answer */
 #define MTA_STS_P_POLICY 8 /* part: the policy text; only read for VERDICT_POLICY */
 #define MTA_STS_P_LENIENCY 16 /* leniencies the policy needed */
 #define MTA_STS_P_HOSTS 20 /* part: for each MX host a u16 length and its name as DNS gave it */
-#define MTA_STS_P_FLAGS 28 /* 0; DNSSEC facts come with a later minor version */
+#define MTA_STS_P_FLAGS 28 /* what DNSSEC said (below); 0: DANE plays no part */
 #define MTA_STS_P_SIZE 32 /* size of the fixed fields */
 
 /* action */
 #define MTA_STS_ACTION_PKIX 1 /* use it, with a certificate that PKIX and its name hold good */
-#define MTA_STS_ACTION_DANE 2 /* not given by this version */
+#define MTA_STS_ACTION_DANE 2 /* use it, with a server that its TLSA records authenticate */
 #define MTA_STS_ACTION_OPPORTUNISTIC 3 /* use it as without MTA-STS */
-#define MTA_STS_ACTION_SKIP 4 /* do not use it: it counts as unreachable */
+#define MTA_STS_ACTION_SKIP 4 /* do not use it: it counts as unreachable, no connection is made */
+#define MTA_STS_ACTION_ENCRYPT 5 /* use it, with TLS; it cannot be authenticated */
 
 #define MTA_STS_WORDS_ACTION(X) \
   X(1, "pkix") \
   X(2, "dane") \
   X(3, "opportunistic") \
-  X(4, "skip")
+  X(4, "skip") \
+  X(5, "encrypt")
+
+/* facts */
+#define MTA_STS_FACTS_DANE 1 /* the hosts carry their DANE states */
+#define MTA_STS_FACTS_MX_SECURE 2 /* the MX RRset (or its secure absence) was authenticated; else DANE is not applied (RFC 7672 §2.2.1) */
+#define MTA_STS_FACTS_DANE_MANDATORY 4 /* local policy: only secure usable TLSA records will do (RFC 7672 §6) */
+#define MTA_STS_FACTS_ALL 7 /* every bit there is */
 
 /* plan-reason */
 #define MTA_STS_PLAN_OK 0
 #define MTA_STS_PLAN_NOT_IN_POLICY 1 /* no pattern covers it */
 #define MTA_STS_PLAN_NOT_A_HOST_NAME 2 /* an address, or no name a certificate could hold */
 #define MTA_STS_PLAN_TEMPORARY 3 /* the verdict is "ask again later" */
+#define MTA_STS_PLAN_NO_ADDRESS 4 /* it has no address */
+#define MTA_STS_PLAN_ADDRESS_FAILED 5 /* its address lookup failed */
+#define MTA_STS_PLAN_TLSA_FAILED 6 /* its TLSA lookup failed: that is not "no DANE" */
+#define MTA_STS_PLAN_DANE_REQUIRED 7 /* DANE is mandatory and it has no secure usable TLSA record */
 
 #define MTA_STS_WORDS_PLAN_REASON(X) \
   X(0, "") \
   X(1, "not-in-policy") \
   X(2, "not-a-host-name") \
-  X(3, "temporary")
+  X(3, "temporary") \
+  X(4, "no-address") \
+  X(5, "address-failed") \
+  X(6, "tlsa-failed") \
+  X(7, "dane-required")
 
 /* judge-field */
 #define MTA_STS_J_VERSION 0 /* 1 */
-#define MTA_STS_J_ACTION 4 /* of the plan entry; not ACTION_DANE */
+#define MTA_STS_J_ACTION 4 /* of the plan entry */
 #define MTA_STS_J_REASON 8 /* of the plan entry; PLAN_OK for ACTION_PKIX */
 #define MTA_STS_J_EVALUATE 12 /* of the plan entry, 0 or 1 */
 #define MTA_STS_J_FLAGS 16 /* 1 (JUDGE_LAST_HOST) when there is no further MX host to try */
@@ -394,7 +485,7 @@
 #define MTA_STS_J_TLS_VERSION 24 /* its protocol version as on the wire; 0x0303 (TLS_1_2) is the least that passes */
 #define MTA_STS_J_CHAIN 28 /* what the certificate chain is worth, apart from the name */
 #define MTA_STS_J_NAMES 32 /* part: DNS-IDs of the certificate, a list as for dnsid_match */
-#define MTA_STS_J_HOST 40 /* part: the MX host name */
+#define MTA_STS_J_HOST 40 /* part: the MX host name; for ACTION_DANE a list of reference identities */
 #define MTA_STS_J_SIZE 48 /* size of the fixed fields */
 
 /* judge-flag */
@@ -421,6 +512,9 @@
 #define MTA_STS_CHAIN_NOT_YET_VALID 3
 #define MTA_STS_CHAIN_UNTRUSTED 4 /* self-signed, unknown root, missing intermediate */
 #define MTA_STS_CHAIN_INVALID 5 /* anything else */
+#define MTA_STS_CHAIN_DANE_EE 6 /* the server's certificate matches a DANE-EE record */
+#define MTA_STS_CHAIN_DANE_TA 7 /* in its validity period, up to a certificate or key that a DANE-TA record names */
+#define MTA_STS_CHAIN_DANE_NO_MATCH 8 /* no TLSA record matches */
 
 #define MTA_STS_WORDS_CHAIN(X) \
   X(0, "valid") \
@@ -428,7 +522,10 @@
   X(2, "expired") \
   X(3, "not-yet-valid") \
   X(4, "untrusted") \
-  X(5, "invalid")
+  X(5, "invalid") \
+  X(6, "dane-ee") \
+  X(7, "dane-ta") \
+  X(8, "dane-no-match")
 
 /* judgement */
 #define MTA_STS_JUDGE_DELIVER 1 /* send the message */
@@ -456,6 +553,12 @@
 #define MTA_STS_WHY_UNTRUSTED 12
 #define MTA_STS_WHY_CHAIN_INVALID 13
 #define MTA_STS_WHY_NAME_MISMATCH 14
+#define MTA_STS_WHY_DANE_NO_MATCH 15
+#define MTA_STS_WHY_TLSA_UNUSABLE 16
+#define MTA_STS_WHY_NO_ADDRESS 17
+#define MTA_STS_WHY_ADDRESS_FAILED 18
+#define MTA_STS_WHY_TLSA_FAILED 19
+#define MTA_STS_WHY_DANE_REQUIRED 20
 
 #define MTA_STS_WORDS_WHY(X) \
   X(0, "compliant") \
@@ -472,7 +575,13 @@
   X(11, "not-yet-valid") \
   X(12, "untrusted") \
   X(13, "chain-invalid") \
-  X(14, "name-mismatch")
+  X(14, "name-mismatch") \
+  X(15, "dane-no-match") \
+  X(16, "tlsa-unusable") \
+  X(17, "no-address") \
+  X(18, "address-failed") \
+  X(19, "tlsa-failed") \
+  X(20, "dane-required")
 
 /* state-field */
 #define MTA_STS_S_MAGIC 0 /* MSTS as octets */
@@ -511,6 +620,6 @@
 #define MTA_STS_S_BACKOFF_DETAIL 204 /* its detail */
 #define MTA_STS_S_HEAD 208 /* the domain, then the policy text */
 
-#define MTA_STS_ABI_VERSION ((1 << 16) | 0)
+#define MTA_STS_ABI_VERSION ((1 << 16) | 1)
 
 #endif

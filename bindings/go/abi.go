@@ -5,7 +5,7 @@ package mtasts
 // The version of the ABI that this package was made for.
 const (
 	ABIMajor = 1
-	ABIMinor = 0
+	ABIMinor = 1
 )
 
 // Code is an error of the core, as a number that is never reused.
@@ -579,14 +579,106 @@ func (value NoticeKind) String() string {
 	return numberOf(value)
 }
 
+// DANEState is what DNS says of an MX host as far as DANE is concerned.
+type DANEState uint32
+
+const (
+	DANEUnknown       DANEState = 0 // as an argument: not asked yet; as an answer: ask for the candidate
+	DANEUsable        DANEState = 1 // secure records, usable ones among them
+	DANEUnusable      DANEState = 2 // secure records, none of them usable
+	DANEAbsent        DANEState = 3 // securely none
+	DANEInsecure      DANEState = 4 // what there is, or its absence, is not authenticated: DANE does not apply
+	DANEFailed        DANEState = 5 // the lookup failed
+	DANENoAddress     DANEState = 6 // the host has no address
+	DANEAddressFailed DANEState = 7 // the address lookup failed
+)
+
+// String is the word that logs, metrics and JSON use; a number without a word is printed as such.
+func (value DANEState) String() string {
+	switch value {
+	case DANEUnknown:
+		return "unknown"
+	case DANEUsable:
+		return "usable"
+	case DANEUnusable:
+		return "unusable"
+	case DANEAbsent:
+		return "absent"
+	case DANEInsecure:
+		return "insecure"
+	case DANEFailed:
+		return "failed"
+	case DANENoAddress:
+		return "no-address"
+	case DANEAddressFailed:
+		return "address-failed"
+	}
+	return numberOf(value)
+}
+
+// Addresses is how the addresses of an MX host were found.
+type Addresses uint32
+
+const (
+	AddressesFailed           Addresses = 1 // a lookup failed, bogus answers included
+	AddressesNone             Addresses = 2 // there are none
+	AddressesSecure           Addresses = 3 // no alias, authenticated
+	AddressesInsecure         Addresses = 4 // no alias, not authenticated
+	AddressesAliasSecure      Addresses = 5 // behind an alias, authenticated throughout
+	AddressesAliasFirstSecure Addresses = 6 // behind an alias, not authenticated, but the first CNAME is
+	AddressesAliasInsecure    Addresses = 7 // behind an alias that is not authenticated
+)
+
+// String is the word that logs, metrics and JSON use; a number without a word is printed as such.
+func (value Addresses) String() string {
+	switch value {
+	case AddressesFailed:
+		return "failed"
+	case AddressesNone:
+		return "none"
+	case AddressesSecure:
+		return "secure"
+	case AddressesInsecure:
+		return "insecure"
+	case AddressesAliasSecure:
+		return "alias-secure"
+	case AddressesAliasFirstSecure:
+		return "alias-first-secure"
+	case AddressesAliasInsecure:
+		return "alias-insecure"
+	}
+	return numberOf(value)
+}
+
+// Base is which name the TLSA records of an MX host stand under.
+type Base uint32
+
+const (
+	BaseNone     Base = 0 // there is no base domain
+	BaseExpanded Base = 1 // what the MX host is an alias for, to the end of the chain
+	BaseOriginal Base = 2 // the MX host name itself
+)
+
+// String is the word that logs, metrics and JSON use; a number without a word is printed as such.
+func (value Base) String() string {
+	switch value {
+	case BaseExpanded:
+		return "expanded"
+	case BaseOriginal:
+		return "original"
+	}
+	return numberOf(value)
+}
+
 // Action is what to do with an MX host.
 type Action uint32
 
 const (
 	ActionPKIX          Action = 1 // use it, with a certificate that PKIX and its name hold good
-	ActionDANE          Action = 2 // not given by this version
+	ActionDANE          Action = 2 // use it, with a server that its TLSA records authenticate
 	ActionOpportunistic Action = 3 // use it as without MTA-STS
-	ActionSkip          Action = 4 // do not use it: it counts as unreachable
+	ActionSkip          Action = 4 // do not use it: it counts as unreachable, no connection is made
+	ActionEncrypt       Action = 5 // use it, with TLS; it cannot be authenticated
 )
 
 // String is the word that logs, metrics and JSON use; a number without a word is printed as such.
@@ -600,6 +692,8 @@ func (value Action) String() string {
 		return "opportunistic"
 	case ActionSkip:
 		return "skip"
+	case ActionEncrypt:
+		return "encrypt"
 	}
 	return numberOf(value)
 }
@@ -608,10 +702,14 @@ func (value Action) String() string {
 type PlanReason uint32
 
 const (
-	PlanOk           PlanReason = 0 // nothing
-	PlanNotInPolicy  PlanReason = 1 // no pattern covers it
-	PlanNotAHostName PlanReason = 2 // an address, or no name a certificate could hold
-	PlanTemporary    PlanReason = 3 // the verdict is "ask again later"
+	PlanOk            PlanReason = 0 // nothing
+	PlanNotInPolicy   PlanReason = 1 // no pattern covers it
+	PlanNotAHostName  PlanReason = 2 // an address, or no name a certificate could hold
+	PlanTemporary     PlanReason = 3 // the verdict is "ask again later"
+	PlanNoAddress     PlanReason = 4 // it has no address
+	PlanAddressFailed PlanReason = 5 // its address lookup failed
+	PlanTLSAFailed    PlanReason = 6 // its TLSA lookup failed: that is not "no DANE"
+	PlanDANERequired  PlanReason = 7 // DANE is mandatory and it has no secure usable TLSA record
 )
 
 // String is the word that logs, metrics and JSON use; a number without a word is printed as such.
@@ -623,6 +721,14 @@ func (value PlanReason) String() string {
 		return "not-a-host-name"
 	case PlanTemporary:
 		return "temporary"
+	case PlanNoAddress:
+		return "no-address"
+	case PlanAddressFailed:
+		return "address-failed"
+	case PlanTLSAFailed:
+		return "tlsa-failed"
+	case PlanDANERequired:
+		return "dane-required"
 	}
 	return numberOf(value)
 }
@@ -665,6 +771,9 @@ const (
 	ChainNotYetValid   Chain = 3 // not-yet-valid
 	ChainUntrusted     Chain = 4 // self-signed, unknown root, missing intermediate
 	ChainInvalid       Chain = 5 // anything else
+	ChainDANEEe        Chain = 6 // the server's certificate matches a DANE-EE record
+	ChainDANETa        Chain = 7 // in its validity period, up to a certificate or key that a DANE-TA record names
+	ChainDANENoMatch   Chain = 8 // no TLSA record matches
 )
 
 // String is the word that logs, metrics and JSON use; a number without a word is printed as such.
@@ -682,6 +791,12 @@ func (value Chain) String() string {
 		return "untrusted"
 	case ChainInvalid:
 		return "invalid"
+	case ChainDANEEe:
+		return "dane-ee"
+	case ChainDANETa:
+		return "dane-ta"
+	case ChainDANENoMatch:
+		return "dane-no-match"
 	}
 	return numberOf(value)
 }
@@ -727,6 +842,12 @@ const (
 	WhyUntrusted       Why = 12 // untrusted
 	WhyChainInvalid    Why = 13 // chain-invalid
 	WhyNameMismatch    Why = 14 // name-mismatch
+	WhyDANENoMatch     Why = 15 // dane-no-match
+	WhyTLSAUnusable    Why = 16 // tlsa-unusable
+	WhyNoAddress       Why = 17 // no-address
+	WhyAddressFailed   Why = 18 // address-failed
+	WhyTLSAFailed      Why = 19 // tlsa-failed
+	WhyDANERequired    Why = 20 // dane-required
 )
 
 // String is the word that logs, metrics and JSON use; a number without a word is printed as such.
@@ -762,114 +883,151 @@ func (value Why) String() string {
 		return "chain-invalid"
 	case WhyNameMismatch:
 		return "name-mismatch"
+	case WhyDANENoMatch:
+		return "dane-no-match"
+	case WhyTLSAUnusable:
+		return "tlsa-unusable"
+	case WhyNoAddress:
+		return "no-address"
+	case WhyAddressFailed:
+		return "address-failed"
+	case WhyTLSAFailed:
+		return "tlsa-failed"
+	case WhyDANERequired:
+		return "dane-required"
 	}
 	return numberOf(value)
 }
 
 // Offsets, sizes and limits of docs/abi.md.
 const (
-	inCapacity       = 196608
-	outCapacity      = 196608
-	policyLimit      = 65536
-	domainLimit      = 253
-	labelLimit       = 63
-	idLimit          = 32
-	maxAgeLimit      = 31557600
-	frameVersion     = 1
-	absent           = 4294967295
-	tls12            = 771
-	outStatus        = 0
-	outOffset        = 4
-	outKind          = 8
-	outLength        = 12
-	outHeader        = 16
-	kindRecord       = 1
-	kindPolicy       = 2
-	kindMatch        = 3
-	kindStep         = 4
-	kindPlan         = 5
-	kindJudge        = 6
-	qVersion         = 0
-	qEvent           = 4
-	qNow             = 8
-	qUptime          = 12
-	qUptimeMS        = 16
-	qBoot            = 20
-	qSeed            = 24
-	qHighWater       = 28
-	qFlags           = 32
-	qLeniency        = 36
-	qOnFailure       = 40
-	qDomain          = 44
-	qState           = 52
-	qOutcome         = 60
-	qTTL             = 64
-	qSecure          = 68
-	qData            = 72
-	qType            = 80
-	qToken           = 88
-	qSize            = 136
-	tokenUptime      = 0
-	tokenUptimeMS    = 4
-	tokenBoot        = 8
-	tokenIDLength    = 12
-	tokenID          = 16
-	tokenSize        = 48
-	effectHeader     = 8
-	planEntry        = 12
-	judgeSize        = 16
-	pVersion         = 0
-	pVerdict         = 4
-	pPolicy          = 8
-	pLeniency        = 16
-	pHosts           = 20
-	pFlags           = 28
-	pSize            = 32
-	jVersion         = 0
-	jAction          = 4
-	jReason          = 8
-	jEvaluate        = 12
-	jFlags           = 16
-	jSession         = 20
-	jTLSVersion      = 24
-	jChain           = 28
-	jNames           = 32
-	jHost            = 40
-	jSize            = 48
-	judgeLastHost    = 1
-	sMagic           = 0
-	sVersion         = 4
-	sLength          = 8
-	sChecksum        = 12
-	sFlags           = 16
-	sAnchorTime      = 20
-	sAnchorUptime    = 24
-	sAnchorBoot      = 28
-	sMode            = 32
-	sMaxAge          = 36
-	sLeniency        = 40
-	sFetchedAt       = 44
-	sFetchedMS       = 48
-	sCheckedAt       = 52
-	sCheckDue        = 56
-	sRecordTTL       = 60
-	sRefreshDue      = 64
-	sFailures        = 68
-	sAlarm           = 72
-	sBackoffUntil    = 76
-	sDNSFailedAt     = 80
-	sNegativeUntil   = 84
-	sNegativeStatus  = 88
-	sNegativeDetail  = 92
-	sLastUsed        = 96
-	sIDFetches       = 100
-	sIDLength        = 120
-	sBackoffIDLength = 124
-	sDomainLength    = 128
-	sPolicyLength    = 132
-	sID              = 136
-	sBackoffID       = 168
-	sBackoffStatus   = 200
-	sBackoffDetail   = 204
-	sHead            = 208
+	inCapacity            = 196608
+	outCapacity           = 196608
+	policyLimit           = 65536
+	domainLimit           = 253
+	labelLimit            = 63
+	idLimit               = 32
+	maxAgeLimit           = 31557600
+	frameVersion          = 1
+	absent                = 4294967295
+	tlsaLimit             = 131072
+	tls12                 = 771
+	outStatus             = 0
+	outOffset             = 4
+	outKind               = 8
+	outLength             = 12
+	outHeader             = 16
+	kindRecord            = 1
+	kindPolicy            = 2
+	kindMatch             = 3
+	kindStep              = 4
+	kindPlan              = 5
+	kindJudge             = 6
+	kindTLSA              = 7
+	kindTLSAMatch         = 8
+	kindTLSABase          = 9
+	qVersion              = 0
+	qEvent                = 4
+	qNow                  = 8
+	qUptime               = 12
+	qUptimeMS             = 16
+	qBoot                 = 20
+	qSeed                 = 24
+	qHighWater            = 28
+	qFlags                = 32
+	qLeniency             = 36
+	qOnFailure            = 40
+	qDomain               = 44
+	qState                = 52
+	qOutcome              = 60
+	qTTL                  = 64
+	qSecure               = 68
+	qData                 = 72
+	qType                 = 80
+	qToken                = 88
+	qSize                 = 136
+	tokenUptime           = 0
+	tokenUptimeMS         = 4
+	tokenBoot             = 8
+	tokenIDLength         = 12
+	tokenID               = 16
+	tokenSize             = 48
+	effectHeader          = 8
+	matchEntry            = 12
+	planEntry             = 12
+	judgeSize             = 16
+	usageDANETa           = 2
+	usageDANEEe           = 3
+	selectorCertificate   = 0
+	selectorKey           = 1
+	matchingFull          = 0
+	matchingSha256        = 1
+	matchingSha512        = 2
+	mVersion              = 0
+	mRecords              = 4
+	mCertificates         = 12
+	mSize                 = 20
+	peerCertificateSha256 = 0
+	peerCertificateSha512 = 32
+	peerKeySha256         = 96
+	peerKeySha512         = 128
+	peerCertificate       = 192
+	pVersion              = 0
+	pVerdict              = 4
+	pPolicy               = 8
+	pLeniency             = 16
+	pHosts                = 20
+	pFlags                = 28
+	pSize                 = 32
+	factsDANE             = 1
+	factsMXSecure         = 2
+	factsDANEMandatory    = 4
+	factsAll              = 7
+	jVersion              = 0
+	jAction               = 4
+	jReason               = 8
+	jEvaluate             = 12
+	jFlags                = 16
+	jSession              = 20
+	jTLSVersion           = 24
+	jChain                = 28
+	jNames                = 32
+	jHost                 = 40
+	jSize                 = 48
+	judgeLastHost         = 1
+	sMagic                = 0
+	sVersion              = 4
+	sLength               = 8
+	sChecksum             = 12
+	sFlags                = 16
+	sAnchorTime           = 20
+	sAnchorUptime         = 24
+	sAnchorBoot           = 28
+	sMode                 = 32
+	sMaxAge               = 36
+	sLeniency             = 40
+	sFetchedAt            = 44
+	sFetchedMS            = 48
+	sCheckedAt            = 52
+	sCheckDue             = 56
+	sRecordTTL            = 60
+	sRefreshDue           = 64
+	sFailures             = 68
+	sAlarm                = 72
+	sBackoffUntil         = 76
+	sDNSFailedAt          = 80
+	sNegativeUntil        = 84
+	sNegativeStatus       = 88
+	sNegativeDetail       = 92
+	sLastUsed             = 96
+	sIDFetches            = 100
+	sIDLength             = 120
+	sBackoffIDLength      = 124
+	sDomainLength         = 128
+	sPolicyLength         = 132
+	sID                   = 136
+	sBackoffID            = 168
+	sBackoffStatus        = 200
+	sBackoffDetail        = 204
+	sHead                 = 208
 )

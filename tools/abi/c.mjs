@@ -20,6 +20,9 @@ const WORDS = {
   chain: "chain",
   judgement: "judgement",
   why: "why",
+  "dane-state": "dane_state",
+  addresses: "addresses",
+  base: "base",
   leniency: "leniency",
 };
 

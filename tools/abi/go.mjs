@@ -22,6 +22,9 @@ const TYPES = {
   session: ["Session", "Session", "is how far an SMTP session came"],
   chain: ["Chain", "Chain", "is what a certificate chain is worth, apart from the name"],
   judgement: ["Judgement", "Judge", "is what to do with a message after a session"],
+  "dane-state": ["DANEState", "DANE", "is what DNS says of an MX host as far as DANE is concerned"],
+  addresses: ["Addresses", "Addresses", "is how the addresses of an MX host were found"],
+  base: ["Base", "Base", "is which name the TLSA records of an MX host stand under"],
   why: ["Why", "Why", "is what a session lacked"],
 };
 const FLAGS = new Set(["leniency"]);
@@ -36,7 +39,7 @@ const camel = (name) =>
 function goName({ group, name }) {
   const [, prefix] = TYPES[group];
   const bare = name.replace(
-    /^(E|LENIENT|MODE|EVENT|FLAG|ON_FAILURE|RECORD|FETCH|EFFECT|STATUS|VERDICT|REASON|RESULT|NOTICE|ACTION|PLAN|SESSION|CHAIN|JUDGE|WHY)_/,
+    /^(E|LENIENT|MODE|EVENT|FLAG|ON_FAILURE|RECORD|FETCH|EFFECT|STATUS|VERDICT|REASON|RESULT|NOTICE|ACTION|PLAN|SESSION|CHAIN|JUDGE|WHY|DANE|ADDRESS|BASE)_/,
     "",
   );
   return prefix + camel(bare);
