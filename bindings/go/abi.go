@@ -801,17 +801,17 @@ func (value Chain) String() string {
 	return numberOf(value)
 }
 
-// Judgement is what to do with a message after a session.
-type Judgement uint32
+// JudgeVerdict is what to do with a message after a session.
+type JudgeVerdict uint32
 
 const (
-	JudgeDeliver  Judgement = 1 // send the message
-	JudgeNextHost Judgement = 2 // leave this host and try the next one
-	JudgeDefer    Judgement = 3 // keep the message and retry later; before it is failed for good, event recheck
+	JudgeDeliver  JudgeVerdict = 1 // send the message
+	JudgeNextHost JudgeVerdict = 2 // leave this host and try the next one
+	JudgeDefer    JudgeVerdict = 3 // keep the message and retry later; before it is failed for good, event recheck
 )
 
 // String is the word that logs, metrics and JSON use; a number without a word is printed as such.
-func (value Judgement) String() string {
+func (value JudgeVerdict) String() string {
 	switch value {
 	case JudgeDeliver:
 		return "deliver"

@@ -21,7 +21,7 @@ const TYPES = {
   "plan-reason": ["PlanReason", "Plan", "is why an MX host is not used as the policy asks"],
   session: ["Session", "Session", "is how far an SMTP session came"],
   chain: ["Chain", "Chain", "is what a certificate chain is worth, apart from the name"],
-  judgement: ["Judgement", "Judge", "is what to do with a message after a session"],
+  judgement: ["JudgeVerdict", "Judge", "is what to do with a message after a session"],
   "dane-state": ["DANEState", "DANE", "is what DNS says of an MX host as far as DANE is concerned"],
   addresses: ["Addresses", "Addresses", "is how the addresses of an MX host were found"],
   base: ["Base", "Base", "is which name the TLSA records of an MX host stand under"],
