@@ -35,11 +35,13 @@ func (endpoint Endpoint) String() string {
 type Lab struct {
 	DNS, HTTPS Endpoint
 	CAPem      string
-	t          *testing.T
-	mu         sync.Mutex
-	input      io.WriteCloser
-	output     *bufio.Reader
-	last       int
+	// SMTPPort is the port of every MX host; each has an address of its own.
+	SMTPPort int
+	t        *testing.T
+	mu       sync.Mutex
+	input    io.WriteCloser
+	output   *bufio.Reader
+	last     int
 }
 
 // Start runs a lab until the test ends. It skips the test where Node or the built lab is missing, which is a failure when
@@ -65,12 +67,12 @@ func Start(t *testing.T) *Lab {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lab := &Lab{t: t, input: input, output: bufio.NewReaderSize(output, 1<<20)}
+	lab := &Lab{t: t, SMTPPort: freePort(t), input: input, output: bufio.NewReaderSize(output, 1<<20)}
 	t.Cleanup(func() {
 		input.Close()
 		command.Wait()
 	})
-	fmt.Fprintln(input, "{}")
+	fmt.Fprintf(input, "{\"smtpPort\":%d}\n", lab.SMTPPort)
 	var ready struct {
 		DNS, HTTPS Endpoint
 		CAPem      string
@@ -80,6 +82,16 @@ func Start(t *testing.T) *Lab {
 	}
 	lab.DNS, lab.HTTPS, lab.CAPem = ready.DNS, ready.HTTPS, ready.CAPem
 	return lab
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func missing(t *testing.T, why string) {
@@ -111,7 +123,7 @@ func (lab *Lab) Call(command string, arguments ...any) json.RawMessage {
 	lab.mu.Lock()
 	defer lab.mu.Unlock()
 	lab.last++
-	request, err := json.Marshal(Object{"id": lab.last, "command": command, "args": arguments})
+	request, err := json.Marshal(Object{"id": lab.last, "command": command, "args": append([]any{}, arguments...)})
 	if err != nil {
 		lab.t.Fatal(err)
 	}
