@@ -1,6 +1,6 @@
 // Builds everything that is not committed: build/mta-sts.wasm (asc), build/config-validator.js (ajv), dist/ (tsc).
 import { spawnSync } from "node:child_process";
-import { chmodSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -14,6 +14,8 @@ const run = (label, script, args) => {
 
 rmSync(`${root}/dist`, { recursive: true, force: true });
 run("asc", "node_modules/assemblyscript/bin/asc.js", ["--target", "release"]);
+// go:embed reaches nothing outside its own folder.
+copyFileSync(`${root}/build/mta-sts.wasm`, `${root}/bindings/go/mta-sts.wasm`);
 run("config validator", "tools/build-config-validator.mjs", []);
 run("tsc", "node_modules/typescript/bin/tsc", ["-p", "tsconfig.json"]);
 chmodSync(`${root}/dist/bindings/cli/main.js`, 0o755);
