@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { cConstants } from "./abi/c.mjs";
 import { goConstants } from "./abi/go.mjs";
+import { pythonConstants } from "./abi/python.mjs";
 import { readAbi } from "./abi/read.mjs";
 
 const root = new URL("../", import.meta.url);
@@ -15,6 +16,7 @@ export function generated() {
     "docs/abi.json": `${JSON.stringify(abi, null, 2)}\n`,
     "bindings/go/abi.go": goConstants(abi),
     "bindings/c/mta_sts_abi.h": cConstants(abi),
+    "bindings/python/src/mtasts/abi.py": pythonConstants(abi),
   };
 }
 

@@ -14,8 +14,9 @@ const run = (label, script, args) => {
 
 rmSync(`${root}/dist`, { recursive: true, force: true });
 run("asc", "node_modules/assemblyscript/bin/asc.js", ["--target", "release"]);
-// go:embed reaches nothing outside its own folder.
-copyFileSync(`${root}/build/mta-sts.wasm`, `${root}/bindings/go/mta-sts.wasm`);
+// What a package of another language embeds must lie in its own folder.
+for (const folder of ["go", "python/src/mtasts"])
+  copyFileSync(`${root}/build/mta-sts.wasm`, `${root}/bindings/${folder}/mta-sts.wasm`);
 run("config validator", "tools/build-config-validator.mjs", []);
 run("tsc", "node_modules/typescript/bin/tsc", ["-p", "tsconfig.json"]);
 chmodSync(`${root}/dist/bindings/cli/main.js`, 0o755);
