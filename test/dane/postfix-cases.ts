@@ -81,7 +81,8 @@ function outcomeOf(dane: DaneColumn, sts: StsColumn, label: string): Expected {
   return encrypted(label);
 }
 
-function cell(dane: DaneColumn, sts: StsColumn): PostfixCase {
+/** One DANE state with one MTA-STS state. */
+export function postfixCell(dane: DaneColumn, sts: StsColumn): PostfixCase {
   const label = `${dane}-${sts.replaceAll(/, |\s/g, "-")}`;
   const { publish, ...options } = made[dane](label);
   const policy = policyFor(sts, label);
@@ -94,7 +95,7 @@ function cell(dane: DaneColumn, sts: StsColumn): PostfixCase {
 
 /** Every DANE state with every MTA-STS state: the interplay table of docs/dane.md. */
 export const interplay: readonly PostfixCase[] = DANE_STATES.flatMap((dane) =>
-  STS_STATES.map((sts) => cell(dane, sts)),
+  STS_STATES.map((sts) => postfixCell(dane, sts)),
 );
 
 const known = (label: string, title: string, outcome: Expected): PostfixCase => ({
