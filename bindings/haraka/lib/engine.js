@@ -209,7 +209,7 @@ class PolicyEngine {
   }
 
   deferred(attempt) {
-    this.outcomes.deferred(attempt.domain, attempt.reason)
+    this.outcomes.deferred(attempt)
   }
 
   async close() {
