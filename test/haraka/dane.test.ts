@@ -137,8 +137,8 @@ describe.skipIf(currentReason)(
     const to = (haraka: HarakaInstance, name: string) => haraka.sendAndWait({ to: `b@${under(name)}` });
 
     it("is off while the resolver answers for a bogus name, and one line says so (R-7672-2.1.1-02)", async () => {
-      const haraka = await start({ dane: { signed: "dane.test", bogus: under("secure") } });
-      expect(await haraka.waitForLog(/DANE is off/)).toMatch(/answered as if it were good/);
+      const haraka = await start({ dane: { signed_names: "dane.test", bogus_names: under("secure") } });
+      expect(await haraka.waitForLog(/dane-off: DANE IS OFF/)).toMatch(/answered as if it were good/);
       expect(await to(haraka, "mismatch")).toMatchObject({ what: "delivered" });
       // MTA-STS is applied all the same.
       expect(await to(haraka, "both-absent-selfsigned")).toMatchObject({ what: "deferred" });
@@ -146,23 +146,23 @@ describe.skipIf(currentReason)(
     });
 
     it("is off where a signed name is not authenticated (R-7672-2.1.1-02)", async () => {
-      const haraka = await start({ dane: { signed: "plain.test", bogus: under("bogus") } });
-      expect(await haraka.waitForLog(/DANE is off/)).toMatch(/not authenticated/);
+      const haraka = await start({ dane: { signed_names: "plain.test", bogus_names: under("bogus") } });
+      expect(await haraka.waitForLog(/dane-off: DANE IS OFF/)).toMatch(/not authenticated/);
       expect(await to(haraka, "mismatch")).toMatchObject({ what: "delivered" });
       await haraka.stop();
     });
 
     it("does not believe a resolver that is not trusted, whatever it says (R-7672-2.1.1-02)", async () => {
       const haraka = await start({ dns: { servers: "127.0.0.1", trust_ad: "192.0.2.1" } });
-      await haraka.waitForLog(/DANE is off/);
+      await haraka.waitForLog(/dane-off: DANE IS OFF/);
       expect(await to(haraka, "mismatch")).toMatchObject({ what: "delivered" });
       await haraka.stop();
     });
 
     it("can be switched off", async () => {
-      const haraka = await start({ dane: { enabled: false } });
+      const haraka = await start({ dane: { mode: "off" } });
       expect(await to(haraka, "mismatch")).toMatchObject({ what: "delivered" });
-      expect(haraka.log).not.toMatch(/DANE is/);
+      expect(haraka.log).not.toMatch(/dane-o/);
       await haraka.stop();
     });
 
