@@ -330,10 +330,10 @@ export class CacheModel {
     this.#refreshAt = whole(policy.since) + Math.min(REFRESH_MOST, whole(policy.maxAge / 2));
     const outlived = this.#age(policy) > policy.maxAge;
     this.#answerHeld("fetched", policy);
-    const isKept = policy.maxAge > 0 && !outlived;
-    this.#out.mustStore = isKept;
-    this.#out.forget = !isKept;
-    if (!isKept) this.#held = null;
+    this.#out.mustStore = policy.maxAge > 0 && !outlived;
+    this.#out.forget = !this.#out.mustStore;
+    // One that its own GET outlived serves the attempt, too, and is said to be expired by the next event.
+    if (policy.maxAge === 0) this.#held = null;
   }
 
   /** CSM-07, R-8461-3.2-28, -3.3-11, -3.3-16, -3.3-17. */
