@@ -340,8 +340,9 @@ export class CacheModel {
   #fetchFailed(status: string, flight: Flight): void {
     const now = whole(this.#now);
     this.#say(status);
-    this.#backOff = { id: flight.id, until: now + BACK_OFF, said: `${status} none` };
     const held = this.#held;
+    // A refresh without a record is one of the policy that is held, and so of its id.
+    this.#backOff = { id: flight.id || held?.id || "", until: now + BACK_OFF, said: `${status} none` };
     if (held) {
       this.#failures++;
       this.#refreshAt = now + Math.min(RETRY.first * 2 ** (this.#failures - 1), RETRY.most);
