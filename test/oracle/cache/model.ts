@@ -330,18 +330,19 @@ export class CacheModel {
     this.#refreshAt = whole(policy.since) + Math.min(REFRESH_MOST, whole(policy.maxAge / 2));
     const outlived = this.#age(policy) > policy.maxAge;
     this.#answerHeld("fetched", policy);
-    const isKept = policy.maxAge > 0 && !outlived;
-    this.#out.mustStore = isKept;
-    this.#out.forget = !isKept;
-    if (!isKept) this.#held = null;
+    this.#out.mustStore = policy.maxAge > 0 && !outlived;
+    this.#out.forget = !this.#out.mustStore;
+    // One that its own GET outlived serves the attempt, too, and is said to be expired by the next event.
+    if (policy.maxAge === 0) this.#held = null;
   }
 
   /** CSM-07, R-8461-3.2-28, -3.3-11, -3.3-16, -3.3-17. */
   #fetchFailed(status: string, flight: Flight): void {
     const now = whole(this.#now);
     this.#say(status);
-    this.#backOff = { id: flight.id, until: now + BACK_OFF, said: `${status} none` };
     const held = this.#held;
+    // A refresh without a record is one of the policy that is held, and so of its id.
+    this.#backOff = { id: flight.id || held?.id || "", until: now + BACK_OFF, said: `${status} none` };
     if (held) {
       this.#failures++;
       this.#refreshAt = now + Math.min(RETRY.first * 2 ** (this.#failures - 1), RETRY.most);

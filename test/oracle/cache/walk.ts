@@ -22,6 +22,7 @@ const BODIES = [
   policy("enforce", 600),
   policy("enforce", 3600),
   policy("testing", 0),
+  policy("enforce", 30),
   policy("enforce", 31_557_600),
   "not a policy",
   "a".repeat(65_537),
