@@ -126,7 +126,7 @@ export const mutants = [
   ),
   step(
     "freshness",
-    "no limit on fetches for changed ids",
+    "no gap between fetches for changed ids",
     "return (newest !== 0 && since(now(), newest) < CHURN_GAP) || (oldest",
     "return (oldest",
   ),
@@ -391,8 +391,8 @@ export const mutants = [
     "tls/trust",
     ["tls", "https"],
     "a policy host may speak TLS 1.1",
-    'minVersion: "TLSv1.2",',
-    'minVersion: "TLSv1.1",',
+    'minVersion: "TLSv1.2",\n    // The built-in list, which --tls-cipher-list cannot replace, at 112 bits: no SHA-1 signature, no RSA or DH key\n    // under 2048 bits (RFC 9325 §4).\n    ciphers: ',
+    'minVersion: "TLSv1.1",\n    ciphers: "DEFAULT:@SECLEVEL=0" || ',
   ),
   host(
     "https/connect",
@@ -409,11 +409,11 @@ export const mutants = [
     "return () => true;",
   ),
   host(
-    "dns/udp",
+    "dns/wire",
     ["dns"],
-    "a datagram from anywhere is an answer",
-    'const match = fromServer ? matchReply(bytes, query) : "other";',
-    "const match = matchReply(bytes, query);",
+    "a reply with another id is an answer",
+    "if (id !== query.id || (flags & FLAG.QR) === 0",
+    "if ((flags & FLAG.QR) === 0",
   ),
   host(
     "dns/lookup",
@@ -432,7 +432,7 @@ export const mutants = [
   host(
     "dns/answer",
     ["dns"],
-    "a loop of CNAMEs has no end",
+    "one alias too many",
     "if (chain.seen.length > MAX_ALIASES)",
     "if (chain.seen.length > MAX_ALIASES + 1)",
   ),
