@@ -184,11 +184,16 @@ export class Engine implements Resolver {
     }
   }
 
-  /** What memory knows costs no wait: mail to known domains is not held up by those who wait for others. */
+  /**
+   * What memory knows costs no wait: mail to known domains is not held up by those who wait for others. Behind the
+   * answer the lookup goes on, one at a time for each domain: under a flood a new id must still be seen.
+   */
   #answerOverloaded(domain: string): Decision {
     const entry = this.#table.find(domain);
     const known = entry ? this.#peek(entry) : null;
-    return known && known.verdict !== "temp" ? known : temporary(domain, "overloaded", "too many lookups wait");
+    if (!entry || !known || known.verdict === "temp") return temporary(domain, "overloaded", "too many lookups wait");
+    if (entry.isIdle) this.#flights.track(this.#submit(entry, { kind: "lookup" }));
+    return known;
   }
 
   /** The waiter is there before the event, so that no answer can pass it by. */
