@@ -87,6 +87,8 @@ export class Account {
   fetchesOpen = 0;
   /** Forced fetches that an operator waits for. */
   forced = 0;
+  /** One whose operator stopped waiting may still come, until then. */
+  forcedUntilMs = Number.NEGATIVE_INFINITY;
   wasFresh = false;
   readonly noticed = new Map<string, number>();
 

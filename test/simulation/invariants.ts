@@ -151,7 +151,7 @@ export class Invariants {
       if (!absence || this.#since(absence.atMs) > Math.min(absence.ttl, NEGATIVE_LIMIT) + 1 + slack)
         this.#broken("R-8461-CSM-16", account, "no policy on an answer of DNS that is too old, or was none");
     } else if (status === "record-failed") {
-      if (!isFromMemory) this.#checkOpen(account);
+      this.#checkOpen(account, isFromMemory);
     } else if (status === "fetch-failed" || status === "policy-invalid") {
       // A back-off is stored where a policy is held, so another process's failure counts, too.
       const failed = this.#world.ledger.failedGetMs.get(account.publisher.domain);
@@ -171,11 +171,12 @@ export class Invariants {
   }
 
   /** Mail goes out without discovery only as configured, and never quietly (AMB-10). */
-  #checkOpen(account: Account): void {
+  #checkOpen(account: Account, isFromMemory: boolean): void {
     const { onDiscoveryFailure } = this.#world.options;
     const { failedUntil } = account;
     const justEnded = failedUntil && this.#since(failedUntil.endedMs) <= this.#world.slack ? failedUntil.sinceMs : null;
     const since = account.failingSinceMs ?? justEnded;
+    if (since === null && isFromMemory) return;
     if (since === null || onDiscoveryFailure === "defer")
       this.#broken("R-8461-3.1-26", account, "no policy for a failed lookup that must defer, or was none");
     else if (onDiscoveryFailure === "defer-briefly" && this.#since(since) < DEFER_LIMIT - 1)

@@ -79,7 +79,7 @@ export class Ledger {
     const { domain } = account.publisher;
     if (++account.fetchesOpen > 1) this.#world.violated("I7", `${domain}: two GETs at once`);
     const id = account.record?.kind === "id" ? account.record.id : "";
-    if (account.forced === 0) {
+    if (account.forced === 0 && account.forcedUntilMs < this.#world.time.trueMs) {
       this.#checkBackOff(account, id === "" ? (account.floor?.id ?? "") : id);
       if (this.#isCausedByChange(account, id)) this.#checkChurn(account);
     }
@@ -126,7 +126,9 @@ export class Ledger {
     this.failedGetMs.set(account.publisher.domain, time.trueMs);
     account.failuresSinceFloor++;
     if (isDefinite) account.definite = true;
-    const failedAs = id === "" ? (account.floor?.id ?? "") : id;
+    // A GET without an id counts for the held one, and for none when that policy expired meanwhile.
+    const held = account.floor && isSurelyLive(account.floor, time) ? account.floor.id : "";
+    const failedAs = id === "" ? held : id;
     if (failedAs === "") return;
     // What was held over a boot keeps the time of the wall clock, which may be set ahead.
     const unknown = this.#world.store.rows.has(account.publisher.domain) ? 0 : time.boot;

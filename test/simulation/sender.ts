@@ -123,6 +123,7 @@ export class Sender {
   /** What an operator forced may have failed, and its back-off is one that was forced, too. */
   #endForce(account: Account): void {
     account.forced--;
+    account.forcedUntilMs = this.#world.time.trueMs + 60_000 + this.#world.slack * 1000;
     account.backOffs.clear();
     account.failuresSinceFloor++;
   }

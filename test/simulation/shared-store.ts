@@ -98,10 +98,12 @@ export class StoreHandle implements PolicyStore {
     const { domain } = account.publisher;
     const row = this.#store.rows.get(domain);
     if (row?.damaged === "row") throw new StoreError("damaged-row", "simulated: this row is unreadable");
+    const isFirst = !account.readable;
     account.readable = true;
     account.idFetches = [];
+    account.failingEmptySinceMs = null;
     account.backOffs = row?.settled && row.damaged === "no" ? new Map(row.backOffs) : new Map();
-    if (row) this.#onRow(account, row, floor === null);
+    if (row) this.#onRow(account, row, isFirst);
     else {
       account.floor = this.#store.losses === account.lossesSeen ? null : floor;
       account.version = 0;
@@ -111,8 +113,8 @@ export class StoreHandle implements PolicyStore {
   }
 
   /**
-   * Answers that were on their way when the row came may still rest on what was held before. A process that held
-   * nothing, and whose reads do not fail, has no such answers.
+   * Answers that were on their way when the row came may still rest on what was held before. A process that reads
+   * for the first time, and whose reads do not fail, has no such answers.
    */
   #onRow(account: Account, row: Row, isFirst: boolean): void {
     account.version = row.version;
@@ -190,7 +192,8 @@ export class StoreHandle implements PolicyStore {
 
   #mayForget(account: Account, { settled, durable }: Row): void {
     const isAsked = this.#world.purging.has(account.publisher.domain);
-    const isForOnce = account.landing.some(({ publication }) => publication.maxAge === 0);
+    // One whose life was over when it landed serves those who waited, and replaces what was held.
+    const isForOnce = account.landing.some((landed) => !isSurelyLive(landed, this.#world.time));
     if (!settled || !durable || isAsked || isForOnce) return;
     // What the process holds may be newer than the row, where the write of it failed.
     const isNewer = account.floor !== null && account.floor.startedMs > durable.startedMs;

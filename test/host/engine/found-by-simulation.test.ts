@@ -92,3 +92,16 @@ it("a new id is seen although other domains keep all places of waiting lookups t
   for (const domain of ["e.example", "f.example"]) w.dns.release(domain);
   await Promise.all(second);
 });
+
+it("mail that goes out without discovery because its deadline came first is told like any other (R-8461-3.1-26)", async () => {
+  const w = await world();
+  w.dns.fail(D);
+  expect(await w.ask()).toMatchObject({ verdict: "temp", reason: "discovery-failed" });
+  await w.time.pass(595);
+  w.dns.hold(D);
+  w.heard.takeNotices();
+  const answer = w.engine.resolve(D, { deadline: 20_000 });
+  await w.time.pass(20);
+  expect(await answer).toMatchObject({ verdict: "none", status: "record-failed" });
+  expect(w.heard.takeNotices()).toEqual(["discovery-open"]);
+});
