@@ -28,6 +28,7 @@ export default defineConfig({
       project("core", ["test/core/**/*.test.ts"], { testTimeout: 120_000 }),
       project("oracle", ["test/oracle/**/*.test.ts"], { testTimeout: 120_000 }),
       project("host", ["test/host/**/*.test.ts"]),
+      project("simulation", ["test/simulation/**/*.test.ts"], { testTimeout: 120_000 }),
       project("daemon", ["test/daemon/**/*.test.ts"], { testTimeout: 60_000, fileParallelism: false }),
       project("postfix", ["test/postfix/**/*.test.ts"], {
         testTimeout: 180_000,

@@ -1,14 +1,14 @@
 // How long things are good for. Every number the cache behaviour keeps stands here, named.
-import { MODE_NONE, Q_SEED } from "./abi.ts";
+import { ID_LIMIT, MODE_NONE, Q_SEED } from "./abi.ts";
 import { atLeast, atMost, now, plus, since } from "./clock.ts";
+import { load8 } from "./memory.ts";
 import { asked } from "./request.ts";
 import {
   get,
   holdsPolicy,
   ID_FETCH_SLOTS,
-  isId,
-  S_BACKOFF_ID,
-  S_BACKOFF_ID_LENGTH,
+  S_BACKOFF_IDS,
+  S_BACKOFF_IDS_LENGTH,
   S_BACKOFF_UNTIL,
   S_CHECK_DUE,
   S_FAILURES,
@@ -97,13 +97,38 @@ export function scheduleRetry(): void {
   set(S_REFRESH_DUE, plus(now(), atLeast(jittered(delay), BACKOFF)));
 }
 
-export function backOff(): void {
+/** Two ids that share a fingerprint wait for each other, which costs five minutes at most. */
+function fingerprint(id: usize, n: u32): u32 {
+  let h: u32 = 0x9e3779b9;
+  for (let i: u32 = 0; i < n; i++) {
+    h = u32(h ^ load8(id + i));
+    h = u32(h ^ (h << 13));
+    h = u32(h ^ (h >>> 17));
+    h = u32(h ^ (h << 5));
+  }
+  return h;
+}
+
+function isBackedOff(mark: u32): bool {
+  for (let i: u32 = 0; i < get(S_BACKOFF_IDS_LENGTH); i += 4) if (get(S_BACKOFF_IDS + i) === mark) return true;
+  return false;
+}
+
+/** A GET for this id failed. Those that failed before it and are still backed off from wait on with it. */
+export function backOff(id: usize, n: u32): void {
+  if (since(get(S_BACKOFF_UNTIL), now()) === 0) set(S_BACKOFF_IDS_LENGTH, 0);
   set(S_BACKOFF_UNTIL, plus(now(), BACKOFF));
+  const mark = fingerprint(id, n);
+  if (isBackedOff(mark)) return;
+  const kept = atMost(get(S_BACKOFF_IDS_LENGTH), ID_LIMIT - 4);
+  for (let i: u32 = kept; i > 0; i -= 4) set(S_BACKOFF_IDS + i, get(S_BACKOFF_IDS + i - 4));
+  set(S_BACKOFF_IDS, mark);
+  set(S_BACKOFF_IDS_LENGTH, kept + 4);
 }
 
 /** R-8461-3.3-11, -12: five minutes per (domain, id). */
 export function isBackingOff(id: usize, idLength: u32): bool {
-  return since(get(S_BACKOFF_UNTIL), now()) !== 0 && isId(S_BACKOFF_ID, S_BACKOFF_ID_LENGTH, id, idLength);
+  return since(get(S_BACKOFF_UNTIL), now()) !== 0 && isBackedOff(fingerprint(id, idLength));
 }
 
 export function isUnused(): bool {
@@ -129,8 +154,12 @@ export function noteIdFetch(): void {
   set(S_ID_FETCHES, now());
 }
 
-export function clearIdFetches(): void {
-  for (let i: u32 = 0; i < ID_FETCH_SLOTS; i++) set(S_ID_FETCHES + i * 4, 0);
+/** The state's clock was set anew: the fetches noted before lie as long ago as they did (AMB-17). */
+export function moveIdFetches(before: u32): void {
+  for (let i: u32 = 0; i < ID_FETCH_SLOTS; i++) {
+    const at = get(S_ID_FETCHES + i * 4);
+    if (at !== 0) set(S_ID_FETCHES + i * 4, atLeast(since(now(), since(before, at)), 1));
+  }
 }
 
 /** Seconds to the next wake-up: the refresh, or the moment after expiry. Short-lived policies refresh on use. */

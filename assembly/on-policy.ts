@@ -40,9 +40,9 @@ import { atLeast, atMost, now, plus, restartClock, since } from "./clock.ts";
 import { wantForget, wantNotice, wantQuery, wantStore } from "./effects.ts";
 import {
   backOff,
-  clearIdFetches,
   isLive,
   isSilent,
+  moveIdFetches,
   policyAge,
   scheduleCheck,
   scheduleRefresh,
@@ -62,8 +62,7 @@ import {
   S_ALARM,
   S_ANCHOR_UPTIME,
   S_BACKOFF_DETAIL,
-  S_BACKOFF_ID,
-  S_BACKOFF_ID_LENGTH,
+  S_BACKOFF_IDS_LENGTH,
   S_BACKOFF_STATUS,
   S_BACKOFF_UNTIL,
   S_CHECK_DUE,
@@ -108,7 +107,7 @@ function adopt(elapsed: u32): void {
   const unusedFor = since(before, get(S_LAST_USED));
   const idAge = since(before, get(S_CHECKED_AT));
   restartClock(elapsed, token(TOKEN_UPTIME));
-  if (now() < before) clearIdFetches();
+  moveIdFetches(before);
   set(S_LAST_USED, since(now(), unusedFor));
   set(S_CHECKED_AT, since(now(), idAge));
   set(S_FETCHED_AT, since(now(), elapsed));
@@ -125,7 +124,7 @@ function adopt(elapsed: u32): void {
   set(S_FAILURES, 0);
   set(S_ALARM, 0);
   set(S_BACKOFF_UNTIL, 0);
-  set(S_BACKOFF_ID_LENGTH, 0);
+  set(S_BACKOFF_IDS_LENGTH, 0);
   set(S_DNS_FAILED_AT, 0);
   set(S_NEGATIVE_UNTIL, 0);
   scheduleCheck(get(S_RECORD_TTL));
@@ -192,10 +191,8 @@ function continueWithout(status: u32, detail: i32): void {
 
 /** A failed GET, or a body that is no policy: both count as "could not be fetched" (R-8461-3.2-28). */
 function reject(status: u32, detail: i32): void {
-  backOff();
-  if (token(TOKEN_ID_LENGTH) !== 0)
-    setId(S_BACKOFF_ID, S_BACKOFF_ID_LENGTH, tokenAt() + TOKEN_ID, token(TOKEN_ID_LENGTH));
-  else setId(S_BACKOFF_ID, S_BACKOFF_ID_LENGTH, idAt(S_ID), get(S_ID_LENGTH));
+  if (token(TOKEN_ID_LENGTH) !== 0) backOff(tokenAt() + TOKEN_ID, token(TOKEN_ID_LENGTH));
+  else backOff(idAt(S_ID), get(S_ID_LENGTH));
   set(S_BACKOFF_STATUS, status);
   set(S_BACKOFF_DETAIL, u32(detail));
   set(S_FAILURES, plus(get(S_FAILURES), 1));

@@ -42,7 +42,7 @@ import {
   KNOWN,
   OPEN_TOLD,
   S_BACKOFF_DETAIL,
-  S_BACKOFF_ID_LENGTH,
+  S_BACKOFF_IDS_LENGTH,
   S_BACKOFF_STATUS,
   S_BACKOFF_UNTIL,
   S_CHECK_DUE,
@@ -151,7 +151,7 @@ function onIdWhileLive(): void {
 function onIdWhileEmpty(): void {
   if (askedFlag(FLAG_GET_IN_FLIGHT)) return;
   if (!isBackingOff(recordId(), recordIdLength())) {
-    const isChange = get(S_BACKOFF_ID_LENGTH) !== 0 && since(get(S_BACKOFF_UNTIL), now()) !== 0;
+    const isChange = get(S_BACKOFF_IDS_LENGTH) !== 0 && since(get(S_BACKOFF_UNTIL), now()) !== 0;
     if (isChange) getForChangedId(true);
     else wantGet(true, recordId(), recordIdLength());
   }

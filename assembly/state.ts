@@ -42,11 +42,11 @@ export const S_NEGATIVE_DETAIL: u32 = 92;
 export const S_LAST_USED: u32 = 96;
 export const S_ID_FETCHES: u32 = 100; // five times, newest first
 export const S_ID_LENGTH: u32 = 120;
-export const S_BACKOFF_ID_LENGTH: u32 = 124;
+export const S_BACKOFF_IDS_LENGTH: u32 = 124;
 export const S_DOMAIN_LENGTH: u32 = 128;
 export const S_POLICY_LENGTH: u32 = 132;
 export const S_ID: u32 = 136;
-export const S_BACKOFF_ID: u32 = 168;
+export const S_BACKOFF_IDS: u32 = 168; // fingerprints, four octets each, newest first
 export const S_BACKOFF_STATUS: u32 = 200;
 export const S_BACKOFF_DETAIL: u32 = 204;
 export const S_HEAD: u32 = 208;
@@ -90,7 +90,7 @@ export function stateChanged(): bool {
   return changed;
 }
 
-/** An id slot (S_ID or S_BACKOFF_ID) with its length field. */
+/** An id slot with its length field. */
 export function setId(slot: u32, lengthField: u32, id: usize, n: u32): void {
   if (isId(slot, lengthField, id, n)) return;
   for (let i: u32 = 0; i < ID_LIMIT; i += 4) store32(HEAD + slot + i, 0);
@@ -162,7 +162,7 @@ function hasSoundLengths(p: usize, n: u32): bool {
   const domainLength = load32(p + S_DOMAIN_LENGTH);
   const policyLength = load32(p + S_POLICY_LENGTH);
   if (domainLength > DOMAIN_LIMIT || policyLength > POLICY_LIMIT) return false;
-  if (load32(p + S_ID_LENGTH) > ID_LIMIT || load32(p + S_BACKOFF_ID_LENGTH) > ID_LIMIT) return false;
+  if (load32(p + S_ID_LENGTH) > ID_LIMIT || load32(p + S_BACKOFF_IDS_LENGTH) > ID_LIMIT) return false;
   return padded(S_HEAD + domainLength + policyLength) === n;
 }
 

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { Core } from "../core/core.ts";
 import type { Leniency, OnDiscoveryFailure } from "../core/names.ts";
-import type { StepEvent } from "../core/step.ts";
+import type { Effect, StepEvent } from "../core/step.ts";
 import { policyRecordName } from "../dns/names.ts";
 import type { PolicyStore } from "../store/types.ts";
 import { type Clock, systemClock, systemTimers, type Timers } from "./clock.ts";
@@ -50,6 +50,8 @@ const DEFAULT_DEADLINE_MS = 20_000;
 const MAX_DOMAINS = 50_000;
 const MAX_WAITING = 20_000;
 const LISTED_AT_ONCE = 100;
+
+const isDiscoveryOpen = (effect: Effect): boolean => effect.kind === "notice" && effect.notice === "discovery-open";
 
 /**
  * The loop around the core: hands it events and carries out the effects it asks for, one flight per domain. It decides
@@ -120,8 +122,8 @@ export class Engine implements Resolver {
     const entry = this.#table.find(domain) ?? new DomainEntry(domain);
     await entry.inTurn(() => this.#shelf.load(entry, "due"));
     if (!entry.state) return null;
-    const decision = this.#peek(entry);
-    return decision && { decision, stored: entry.version !== 0 };
+    const decision = this.#peek(entry)?.answer;
+    return decision ? { decision, stored: entry.version !== 0 } : null;
   }
 
   /** Every stored policy, in domain order, as `inspect` shows it. */
@@ -185,11 +187,16 @@ export class Engine implements Resolver {
     }
   }
 
-  /** What memory knows costs no wait: mail to known domains is not held up by those who wait for others. */
+  /**
+   * What memory knows costs no wait: mail to known domains is not held up by those who wait for others. Behind the
+   * answer the lookup goes on, one at a time for each domain: under a flood a new id must still be seen.
+   */
   #answerOverloaded(domain: string): Decision {
     const entry = this.#table.find(domain);
-    const known = entry ? this.#peek(entry) : null;
-    return known && known.verdict !== "temp" ? known : temporary(domain, "overloaded", "too many lookups wait");
+    const known = entry ? this.#fromMemory(entry) : null;
+    if (!entry || !known || known.verdict === "temp") return temporary(domain, "overloaded", "too many lookups wait");
+    if (entry.isIdle) this.#flights.track(this.#submit(entry, { kind: "lookup" }));
+    return known;
   }
 
   /** The waiter is there before the event, so that no answer can pass it by. */
@@ -208,18 +215,26 @@ export class Engine implements Resolver {
   /** This caller cannot wait longer. A store that hangs must not hold the answer up, so nothing is awaited here. */
   #onDeadline(entry: DomainEntry, waiter: Waiter): void {
     const pending = temporary(entry.domain, "discovery-pending", stillAwaited(entry));
-    entry.release(waiter, this.#peek(entry) ?? pending);
+    entry.release(waiter, this.#fromMemory(entry) ?? pending);
+  }
+
+  /** The answer that memory alone gives. That mail goes out without discovery is said with it, as with any other. */
+  #fromMemory(entry: DomainEntry): Decision | null {
+    const known = this.#peek(entry);
+    if (known) this.#report(entry, { ...known, effects: known.effects.filter(isDiscoveryOpen) });
+    return known?.answer ?? null;
   }
 
   /** What would be answered now if nothing more were found out; null when that is nothing. */
-  #peek(entry: DomainEntry): Decision | null {
+  #peek(entry: DomainEntry): Outcome | null {
     try {
       const result = this.#transition.step(entry, { kind: "deadline" }, entry.versionCheckedAt === null);
-      const decision = result.ok ? this.#transition.answerFrom(entry, result.effects) : null;
-      return decision?.reason === "discovery-pending" ? null : decision;
+      const answer = result.ok ? this.#transition.answerFrom(entry, result.effects) : null;
+      if (!result.ok || !answer || answer.reason === "discovery-pending") return null;
+      return { effects: result.effects, answer };
     } catch (error) {
       this.#observer.fault("deadline", error);
-      return temporary(entry.domain, "internal-error", "see the log of mta-sts");
+      return { effects: [], answer: temporary(entry.domain, "internal-error", "see the log of mta-sts") };
     }
   }
 
@@ -306,7 +321,7 @@ export class Engine implements Resolver {
   #landEmpty(entry: DomainEntry, reason: DecisionReason): Promise<void> {
     return entry.inTurn(async () => {
       entry.queryInFlight = false;
-      entry.answerAll(this.#peek(entry) ?? temporary(entry.domain, reason, entry.detail));
+      entry.answerAll(this.#fromMemory(entry) ?? temporary(entry.domain, reason, entry.detail));
     });
   }
 

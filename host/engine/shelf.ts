@@ -1,4 +1,5 @@
 import type { Effect } from "../core/step.ts";
+import { storedPolicy } from "../core/stored-state.ts";
 import { type PolicyStore, StoreError } from "../store/types.ts";
 import { type Clock, steadyTime } from "./clock.ts";
 import type { DomainEntry } from "./domain-entry.ts";
@@ -10,6 +11,9 @@ const VERSION_CHECK_MS = 60_000;
 const LOST_FOR_SECONDS = 31_557_600;
 /** 2023: a loss dated earlier was dated by a clock that had not been set yet, and counts as of today. */
 const SANE_TIME = 1_700_000_000;
+
+/** Only a policy goes back into a store: what else memory knows of a domain never was in it. */
+const holdsPolicy = (state: Uint8Array | null): boolean => state !== null && storedPolicy(state) !== null;
 
 /** Between the entries in memory and the store: reads rows, carries out `store` and `forget`, notices other writers. */
 export class Shelf {
@@ -79,7 +83,8 @@ export class Shelf {
   async #onRowGone(entry: DomainEntry): Promise<void> {
     const { state, lossesSeen } = entry;
     if (lossesSeen === this.#losses || !state) entry.hold(null, 0);
-    else await this.#putBack(entry, state, 0);
+    else if (holdsPolicy(state)) await this.#putBack(entry, state, 0);
+    else entry.hold(state, 0);
   }
 
   /** The store lost what memory still holds. Where another process was faster, its row counts. */
@@ -99,7 +104,7 @@ export class Shelf {
 
   /** A row that fails its checksum is replaced by the policy that memory holds, if it does (R-8461-CSM-12). */
   async #repair(entry: DomainEntry): Promise<void> {
-    const state = entry.version === 0 ? null : entry.state;
+    const state = entry.version !== 0 && holdsPolicy(entry.state) ? entry.state : null;
     this.dropDamaged(entry);
     entry.state = state;
     entry.version = await this.#store.version(entry.domain);
