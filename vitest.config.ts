@@ -41,8 +41,8 @@ export default defineConfig({
         fileParallelism: false,
         globalSetup: ["./test/haraka/packed-plugin.ts"],
       }),
-      project("attacks", ["test/attacks/**/*.test.ts"], { testTimeout: 60_000, fileParallelism: false }),
-      project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 120_000, fileParallelism: false }),
+      project("attacks", ["test/attacks/**/*.test.ts"], { testTimeout: 60_000 }),
+      project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 120_000 }),
       project("dane", ["test/dane/**/*.test.ts", "test/haraka/dane.test.ts"], {
         testTimeout: 120_000,
         hookTimeout: 120_000,

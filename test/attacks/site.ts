@@ -33,6 +33,8 @@ export interface SiteOptions {
   /** Seconds; TTL of what the lab publishes. Default 0: no answer is kept, each question is one to the engine. */
   readonly ttl?: number;
   readonly daemon?: DaemonOptions;
+  /** "true": the daemon's clock cannot be moved; reading it then needs no file. */
+  readonly clock?: "true";
 }
 
 /** A world, and one daemon that looks at it, with clocks that a test moves. */
@@ -44,17 +46,18 @@ export class Site {
   #daemon: DaemonProcess | null = null;
   #named = 0;
 
-  private constructor(world: World, home: Home, options: DaemonOptions) {
+  private constructor(world: World, home: Home, { daemon = {}, clock }: SiteOptions) {
     this.world = world;
     this.home = home;
     this.clock = new DaemonClock(join(home.folder, "clock.json"));
-    const moved = this.clock.options;
-    this.#options = { ...options, nodeArgs: moved.nodeArgs ?? [], env: { ...moved.env, ...options.env } };
+    const moved = clock === "true" ? {} : this.clock.options;
+    this.#options = { ...daemon, nodeArgs: moved.nodeArgs ?? [], env: { ...moved.env, ...daemon.env } };
   }
 
-  static async open({ config = {}, ttl = 0, daemon = {} }: SiteOptions = {}): Promise<Site> {
+  static async open(options: SiteOptions = {}): Promise<Site> {
+    const { config = {}, ttl = 0 } = options;
     const world = await createWorld({ httpsAddress: ownAddress(), httpsPort: 443, ttl });
-    const site = new Site(world, new Home().configure(world, config), daemon);
+    const site = new Site(world, new Home().configure(world, config), options);
     await site.start();
     return site;
   }

@@ -17,7 +17,7 @@ describe("limits", () => {
   let known = "";
   beforeAll(async () => {
     if (policyHostObstacle() !== null) return;
-    site = await Site.open();
+    site = await Site.open({ ttl: 300, clock: "true" });
     known = await site.known();
     idle = await site.daemon.postfix();
     expect(await idle.ask(`postfix ${known}`)).toBe(secured(known));
@@ -38,6 +38,7 @@ describe("limits", () => {
 
   it("of 64 file descriptors: the daemon lives, says TEMP or nothing, and recovers when its clients go", async () => {
     const other = await Site.open({
+      clock: "true",
       daemon: { command: ["sh", "-c", 'ulimit -n 64; exec "$0" "$@"', process.execPath] },
     });
     const domain = await other.known();
@@ -97,21 +98,32 @@ describe("limits", () => {
   });
 
   it("of patience: a client that never reads costs one bounded slot, and others do not wait for it", async () => {
-    const before = anonymousKiB(site);
+    const large = site.newDomain();
+    const pattern = (i: number) => `mx: ${`${"m".repeat(60)}.`.repeat(2)}${i}.${large}\n`;
+    const patterns = Array.from({ length: 100 }, (_, i) => pattern(i)).join("");
+    await site.world.domain(large, { policy: { raw: `version: STSv1\nmode: enforce\nmax_age: 86400\n${patterns}` } });
+    const question = `postfix310 ${large}`;
+    expect((await site.daemon.ask(question))?.length).toBeGreaterThan(30_000);
     const deaf: Socket[] = [];
-    for (let i = 0; i < 20; i++) {
-      const socket = connect(site.daemon.postfixPort, "127.0.0.1");
-      socket.on("error", () => undefined);
-      await once(socket, "connect");
-      socket.pause();
-      deaf.push(socket);
-      for (let written = 0; written < 4 << 20 && socket.writableLength < 1 << 20; written += 100 * 40)
-        socket.write(frame(`postfix ${known}`).repeat(100));
-    }
-    for (let i = 0; i < 50; i++) expect(await site.ask(known)).toBe(secured(known));
-    await new Promise((wake) => setTimeout(wake, 1_000));
-    expect(anonymousKiB(site) - before, "KiB for 20 of them").toBeLessThan(20 * 1024);
-    expect(JSON.parse((await site.daemon.page("/healthz")).body).connections).toBeLessThanOrEqual(22);
+    const addDeaf = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const socket = connect(site.daemon.postfixPort, "127.0.0.1");
+        socket.on("error", () => undefined);
+        await once(socket, "connect");
+        socket.pause();
+        socket.write(frame(question).repeat(400)); // more than ten megabytes of replies
+        deaf.push(socket);
+      }
+      for (let i = 0; i < 50; i++) expect(await site.ask(known)).toBe(secured(known));
+      await new Promise((wake) => setTimeout(wake, 1_000));
+      return anonymousKiB(site);
+    };
+    const before = await addDeaf(10); // by then the heap is as large as this kind of work makes it
+    const after = await addDeaf(30);
+    const each = Math.round((after - before) / 30);
+    expect(each, "KiB for each of them").toBeLessThan(1024);
+    expect(JSON.parse((await site.daemon.page("/healthz")).body).connections).toBeLessThanOrEqual(42);
+    recordFigures("clients that never read", { clients: 40, kibibytesEach: each });
     for (const socket of deaf) socket.destroy();
   });
 
