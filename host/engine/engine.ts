@@ -279,7 +279,7 @@ export class Engine implements Resolver {
     if (event.kind === "policy") entry.getInFlight = false;
     const before = event.kind === "policy" ? this.#peek(entry) : null;
     const outcome = await this.#transition.run(entry, event);
-    this.#report(entry, outcome, before?.policy ?? null);
+    this.#report(entry, outcome, before?.answer?.policy ?? null);
     this.#carryOut(entry, outcome);
     this.#table.weigh(entry);
     if (outcome.answer && (event.kind === "record" || event.kind === "policy")) entry.answerAll(outcome.answer);
@@ -287,7 +287,7 @@ export class Engine implements Resolver {
   }
 
   /** `before`: what was honoured until this event. */
-  #report(entry: DomainEntry, { effects, answer }: Outcome, before: HonouredPolicy | null): void {
+  #report(entry: DomainEntry, { effects, answer }: Outcome, before: HonouredPolicy | null = null): void {
     for (const effect of effects)
       if (effect.kind === "notice") {
         const { notice, number } = effect;
