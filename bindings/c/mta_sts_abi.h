@@ -611,11 +611,11 @@
 #define MTA_STS_S_LAST_USED 96 /* last lookup, noted once a day */
 #define MTA_STS_S_ID_FETCHES 100 /* five times of fetches for a changed id, newest first */
 #define MTA_STS_S_ID_LENGTH 120 /* length of the id, 0 for none */
-#define MTA_STS_S_BACKOFF_ID_LENGTH 124 /* length of the id in back-off */
+#define MTA_STS_S_BACKOFF_IDS_LENGTH 124 /* octets of fingerprints in back-off */
 #define MTA_STS_S_DOMAIN_LENGTH 128 /* length of the domain */
 #define MTA_STS_S_POLICY_LENGTH 132 /* length of the policy text */
 #define MTA_STS_S_ID 136 /* the id of the policy, 32 octets */
-#define MTA_STS_S_BACKOFF_ID 168 /* the id in back-off, 32 octets */
+#define MTA_STS_S_BACKOFF_IDS 168 /* fingerprints of the ids in back-off, up to eight u32, newest first */
 #define MTA_STS_S_BACKOFF_STATUS 200 /* status of the failure that is backed off from */
 #define MTA_STS_S_BACKOFF_DETAIL 204 /* its detail */
 #define MTA_STS_S_HEAD 208 /* the domain, then the policy text */

@@ -1022,11 +1022,11 @@ const (
 	sLastUsed             = 96
 	sIDFetches            = 100
 	sIDLength             = 120
-	sBackoffIDLength      = 124
+	sBackoffIdsLength     = 124
 	sDomainLength         = 128
 	sPolicyLength         = 132
 	sID                   = 136
-	sBackoffID            = 168
+	sBackoffIds           = 168
 	sBackoffStatus        = 200
 	sBackoffDetail        = 204
 	sHead                 = 208
