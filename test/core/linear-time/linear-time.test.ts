@@ -6,13 +6,15 @@ import { list } from "../frames.ts";
 import { namesAndHost, patternAndHost, policyBody, rrset as someRrset } from "../generate.ts";
 import { Random } from "../walk.ts";
 import { type Call, costs, hasWasmtime } from "./fuel.ts";
-import { body, fill, HOST, NEARLY, pair, planOf, policy, rrset } from "./requests.ts";
-import { families } from "./worst-cases.ts";
+import { body, certificates, fill, HOST, NEARLY, pair, planOf, policy, rrset, tlsaMatchOf } from "./requests.ts";
+import { families, OTHER_ISSUER } from "./worst-cases.ts";
 
 /** What a call may cost beside its octets. */
 const CALL = 2000;
 /** plan compares every host with every pattern: instructions for each host and each octet of the policy. */
 const PAIR = 160;
+/** tlsa_match holds every DANE-TA record against every certificate: instructions for each two. */
+const MATCH = 1500;
 
 const page = readFileSync(`${root}/docs/assurance.md`, "utf8");
 const worstOf = (call: string) =>
@@ -69,11 +71,26 @@ describe.skipIf(!hasWasmtime)("work, counted in instructions by wasmtime (skippe
       );
     }
   });
+
+  it("tlsa_match costs its records times the certificates, and no more, both chosen by others", () => {
+    for (const [records, sent] of [
+      [10, 400],
+      [100, 100],
+      [1000, 10],
+    ] as const) {
+      const call = tlsaMatchOf(fill(records * (OTHER_ISSUER.length + 2), list([OTHER_ISSUER])), certificates(sent));
+      const [cost] = costs([call]);
+      expect(cost?.status).toBe(0);
+      expect(cost?.fuel).toBeLessThanOrEqual(
+        MATCH * records * sent + worstOf("mtasts_tlsa_match") * call.request.length + CALL,
+      );
+    }
+  });
 });
 
 describe("docs/assurance.md", () => {
   it("tells of every family its limit and its ceiling", () => {
     for (const { export: call, name, limit, ceiling } of families)
-      expect(page).toContain(`| \`${call}\` | ${name} | ${number(limit)} | ${ceiling} |`);
+      expect(page.split("\n")).toContain(`| \`${call}\` | ${name} | ${number(limit)} | ${ceiling} |`);
   });
 });

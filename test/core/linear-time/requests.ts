@@ -29,7 +29,9 @@ export const pair = (name: "mtasts_mx_match" | "mtasts_dnsid_match", a: Uint8Arr
   more: (address) => [a.length, address + a.length, b.length],
 });
 
-export const framed = (name: "mtasts_step" | "mtasts_plan" | "mtasts_judge", request: Uint8Array): Call => ({
+type Framed = "step" | "plan" | "judge" | "tlsa_usable" | "tlsa_match";
+
+export const framed = (name: `mtasts_${Framed}`, request: Uint8Array): Call => ({
   export: name,
   request,
   more: () => [request.length],
@@ -111,6 +113,33 @@ export function judgeRequest(names: Uint8Array): Uint8Array {
     [abi.J_TLS_VERSION]: abi.TLS_1_2,
   };
   return frame(abi.J_SIZE, fields, { [abi.J_NAMES]: names, [abi.J_HOST]: octets(HOST) });
+}
+
+/** A TLSA record of `length` octets of data after its usage, selector and matching type. */
+export const tlsa = (usage: number, selector: number, matching: number, data: Uint8Array): Uint8Array =>
+  Buffer.concat([Uint8Array.of(usage, selector, matching), data]);
+
+/** What the server sent: `count` certificates of two octets, and keys likewise. */
+export function certificates(count: number): Uint8Array {
+  const sequence = Uint8Array.of(2, 0, 0, 0, 0x30, 0);
+  return fill(count * 204, Buffer.concat([Buffer.alloc(192), sequence, sequence]));
+}
+
+export const tlsaMatchOf = (records: Uint8Array, sent: Uint8Array): Call =>
+  framed(
+    "mtasts_tlsa_match",
+    frame(abi.M_SIZE, { [abi.M_VERSION]: abi.FRAME_VERSION }, { [abi.M_RECORDS]: records, [abi.M_CERTIFICATES]: sent }),
+  );
+
+/** As many hosts as there is room for, each with its DANE state. */
+export function danePlanOf(text: Uint8Array, size: number, state: number): Call {
+  const fields = {
+    [abi.P_VERSION]: abi.FRAME_VERSION,
+    [abi.P_VERDICT]: abi.VERDICT_POLICY,
+    [abi.P_FLAGS]: abi.FACTS_DANE | abi.FACTS_MX_SECURE,
+  };
+  const host = Buffer.concat([list(["a"]), Uint8Array.of(state, 0)]);
+  return framed("mtasts_plan", frame(abi.P_SIZE, fields, { [abi.P_POLICY]: text, [abi.P_HOSTS]: fill(size, host) }));
 }
 
 export const ONE_MX = octets("version: STSv1\nmode: enforce\nmax_age: 86400\nmx: mx.example\n");

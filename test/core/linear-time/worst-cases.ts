@@ -4,6 +4,8 @@ import { list, octets } from "../frames.ts";
 import type { Call } from "./fuel.ts";
 import {
   body,
+  certificates,
+  danePlanOf,
   fill,
   framed,
   HEAD,
@@ -21,6 +23,8 @@ import {
   rrset,
   stateWith,
   string,
+  tlsa,
+  tlsaMatchOf,
 } from "./requests.ts";
 
 export interface Family {
@@ -41,6 +45,13 @@ const IN = abi.IN_CAPACITY;
 const POLICY = abi.POLICY_LIMIT;
 /** As many of the shortest hosts as have an entry in OUT. */
 const PLANNED = 3 * Math.floor((abi.OUT_CAPACITY - abi.OUT_HEADER) / abi.PLAN_ENTRY);
+
+const TLSA = abi.TLSA_LIMIT;
+const usable = (size: number, record: Uint8Array): Call => framed("mtasts_tlsa_usable", fill(size, list([record])));
+/** Equal but for the last octet to what is compared with it. */
+const NEARLY_ZERO = Buffer.alloc(64).fill(1, 63);
+const OTHER_KEY = tlsa(3, 1, 2, NEARLY_ZERO);
+export const OTHER_ISSUER = tlsa(2, 1, 2, NEARLY_ZERO);
 
 type Row = readonly [name: string, limit: number, ceiling: number, status: number, build: (size: number) => Call];
 
@@ -174,7 +185,8 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
     ],
   ],
   plan: [
-    ["many hosts, one pattern", PLANNED, 86, 0, (n) => planOf(ONE_MX, fill(n, list(["a"])))],
+    ["many hosts, one pattern", PLANNED, 110, 0, (n) => planOf(ONE_MX, fill(n, list(["a"])))],
+    ["many hosts with TLSA records", PLANNED, 75, 0, (n) => danePlanOf(ONE_MX, n, abi.DANE_USABLE)],
     ["one host, many patterns", POLICY, 235, 0, (n) => planOf(body(n, "mx:*.a\n"), list([HOST]))],
   ],
   judge: [
@@ -192,6 +204,16 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
       abi.JUDGE_NEXT_HOST,
       (n) => framed("mtasts_judge", judgeRequest(fill(n, list([NEARLY])))),
     ],
+  ],
+  tlsa_usable: [
+    ["records without data", TLSA, 18, 0, (n) => usable(n, tlsa(3, 1, 1, octets("")))],
+    ["SHA-256 of keys", TLSA, 5, 3542, (n) => usable(n, tlsa(3, 1, 1, Buffer.alloc(32)))],
+    ["SHA-512 of keys", TLSA, 3, 1899, (n) => usable(n, tlsa(3, 1, 2, Buffer.alloc(64)))],
+    ["the shortest certificates", TLSA, 31, 18724, (n) => usable(n, tlsa(2, 0, 0, Uint8Array.of(0x30, 0)))],
+  ],
+  tlsa_match: [
+    ["one certificate, many records", TLSA, 22, 0, (n) => tlsaMatchOf(fill(n, list([OTHER_KEY])), certificates(1))],
+    ["many certificates, one record", IN - 300, 7, 0, (n) => tlsaMatchOf(list([OTHER_ISSUER]), certificates(n / 204))],
   ],
 };
 
