@@ -11,7 +11,13 @@ export default defineConfig({
     chaiConfig: { truncateThreshold: 0 }, // test titles are read whole: they carry requirement ids
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    reporters: ["default", "./test/report-skipped.ts", "./test/report-requirements.ts", "./test/report-mtas.ts"],
+    reporters: [
+      "default",
+      "./test/report-skipped.ts",
+      "./test/report-requirements.ts",
+      "./test/report-mtas.ts",
+      "./test/report-dane.ts",
+    ],
     coverage: {
       provider: "v8",
       include: ["assembly/**/*.ts"],
@@ -28,14 +34,16 @@ export default defineConfig({
         fileParallelism: false,
       }),
       project("haraka", ["test/haraka/**/*.test.ts"], {
+        exclude: ["test/haraka/dane.test.ts"],
         testTimeout: 60_000,
         fileParallelism: false,
         globalSetup: ["./test/haraka/packed-plugin.ts"],
       }),
-      project("dane", ["test/dane/**/*.test.ts"], {
+      project("dane", ["test/dane/**/*.test.ts", "test/haraka/dane.test.ts"], {
         testTimeout: 120_000,
         hookTimeout: 120_000,
         fileParallelism: false,
+        globalSetup: ["./test/haraka/packed-plugin.ts"],
       }),
       project("mtas", ["test/mtas/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
     ],

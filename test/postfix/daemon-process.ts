@@ -19,6 +19,8 @@ export interface DaemonOptions {
   readonly listeners?: readonly object[];
   /** How long Postfix is made to wait for a discovery; default as built in. */
   readonly deadline?: string | undefined;
+  /** More of the configuration, by section. */
+  readonly settings?: Readonly<Record<string, object>>;
 }
 
 /** One line of the daemon's log. */
@@ -62,7 +64,7 @@ export class DaemonProcess {
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    const { directory, caFile, sockets, listeners = [], deadline } = options;
+    const { directory, caFile, sockets, listeners = [], deadline, settings = {} } = options;
     const patience = deadline === undefined ? {} : { deadline };
     const config = {
       listen: [
@@ -76,6 +78,7 @@ export class DaemonProcess {
       https: { "ca-file": caFile, "allow-private-addresses": true },
       store: { path: this.storePath },
       log: { format: "json" },
+      ...settings,
     };
     // JSON is YAML.
     writeFileSync(this.configFile, JSON.stringify(config, null, 2));
@@ -164,13 +167,19 @@ export class DaemonProcess {
     });
   }
 
-  /** One sample of /metrics, 0 when there is none yet: `metric('temp_total{reason="overloaded"}')`. */
-  async metric(sample: string): Promise<number> {
+  /** A page of its HTTP server. */
+  async page(path: string): Promise<string> {
     const socket = await this.#options.door.connect(httpPort);
-    socket.write("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     let page = "";
     for await (const chunk of socket.setEncoding("utf8")) page += chunk;
-    if (!page.startsWith("HTTP/1.1 200 ")) throw new Error(`no metrics: ${page.slice(0, 200)}`);
+    if (!page.startsWith("HTTP/1.1 200 ")) throw new Error(`no ${path}: ${page.slice(0, 200)}`);
+    return page;
+  }
+
+  /** One sample of /metrics, 0 when there is none yet: `metric('temp_total{reason="overloaded"}')`. */
+  async metric(sample: string): Promise<number> {
+    const page = await this.page("/metrics");
     const line = page.split("\n").find((text) => text.startsWith(`mta_sts_${sample} `));
     return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(" ") + 1));
   }

@@ -1,5 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ISLAND, LAB_DNS, SignedWorld } from "../dane/signed-world.ts";
+import { type DaneDomain, publishTlsa, specsOf, under, zonesOf } from "../dane/signed-zones.ts";
 import type { DomainSpec } from "../lab/domain-spec.ts";
 import { type Lab, type RemoteWorld, startLab } from "../lab/lab-client.ts";
 import type { Delivery as Accepted } from "../lab/mx-server.ts";
@@ -31,6 +33,10 @@ export interface SiteOptions<Name extends string> {
   /** How long the daemon lets Postfix wait for a discovery, for example "1s". */
   readonly deadline?: string;
   readonly instances: Readonly<Record<Name, InstanceSpec>>;
+  /** Domains in signed zones; with any, a validating resolver stands before the lab and the daemon goes by DANE. */
+  readonly signed?: readonly DaneDomain[];
+  /** More of the daemon's configuration, by section. */
+  readonly settings?: Readonly<Record<string, object>>;
 }
 
 /** A message, what Postfix logged of its first attempt, and what the MX hosts of the world took of it. */
@@ -45,6 +51,8 @@ export interface Sent extends Delivery {
 export class SendingSite<Name extends string = string> {
   readonly world: RemoteWorld;
   readonly daemon: DaemonProcess;
+  /** The validating resolver and its zones, where there are signed domains. */
+  readonly signed: SignedWorld | null;
   readonly #postfixes: Readonly<Record<string, PostfixInstance>>;
   readonly #cleanup: (() => unknown)[];
 
@@ -53,11 +61,13 @@ export class SendingSite<Name extends string = string> {
     world: RemoteWorld,
     daemon: DaemonProcess,
     postfixes: Readonly<Record<string, PostfixInstance>>,
+    signed: SignedWorld | null,
     cleanup: (() => unknown)[],
   ) {
     this.world = world;
     this.daemon = daemon;
     this.#postfixes = postfixes;
+    this.signed = signed;
     this.#cleanup = cleanup;
   }
 
@@ -107,20 +117,23 @@ export async function openSite<Name extends string>(options: SiteOptions<Name>):
 }
 
 async function assemble<Name extends string>(
-  { flavour, domains, ttl, deadline, instances }: SiteOptions<Name>,
+  { flavour, domains, ttl, deadline, instances, signed = [], settings = {} }: SiteOptions<Name>,
   cleanup: (() => unknown)[],
 ): Promise<SendingSite<Name>> {
   const namespace = await Namespace.create();
   cleanup.push(() => namespace.close());
   const directory = makeWorkDirectory();
   cleanup.push(() => removeWorkDirectory(directory));
-  const [door, lab] = await Promise.all([openDoor(namespace), openLab(namespace, domains, ttl)]);
+  const [door, lab] = await Promise.all([openDoor(namespace), openLab(namespace, domains, ttl, signed)]);
   cleanup.push(
     () => door.close(),
     () => lab.close(),
   );
   const caFile = join(directory, "ca.pem");
   writeFileSync(caFile, lab.ready.caPem);
+
+  const zones = await signZones(namespace, directory, lab.world, signed);
+  cleanup.push(() => zones?.close());
 
   const postfixes: Record<string, PostfixInstance> = {};
   const servers = new Map<PostfixInstance, { server: PolicyServer; map: string }>();
@@ -131,17 +144,46 @@ async function assemble<Name extends string>(
     servers.set(postfix, { map, server: over === "inet" ? { inet: policyAddress } : { unix: socketOf(postfix) } });
   }
   const sockets = [...servers.values()].flatMap(({ server }) => ("unix" in server ? [server.unix] : []));
-  const daemon = new DaemonProcess({ namespace, door, directory, caFile, sockets, deadline });
+  const daemon = new DaemonProcess({
+    namespace,
+    door,
+    directory,
+    caFile,
+    sockets,
+    deadline,
+    settings: { ...(zones && { dane: SELF_TEST }), ...settings },
+  });
   cleanup.push(() => daemon.kill());
   await daemon.start();
   await Promise.all([...servers].map(([postfix, { server, map }]) => startPostfix(postfix, server, map)));
-  return new SendingSite<Name>(lab.world, daemon, postfixes, cleanup);
+  return new SendingSite<Name>(lab.world, daemon, postfixes, zones, cleanup);
 }
 
-function openLab(namespace: Namespace, domains: SiteOptions<string>["domains"], ttl: number | undefined): Promise<Lab> {
+function openLab(
+  namespace: Namespace,
+  domains: SiteOptions<string>["domains"],
+  ttl: number | undefined,
+  signed: readonly DaneDomain[],
+): Promise<Lab> {
   const ports = { dnsPort: 53, httpsPort: 443, smtpPort: 25 };
-  return startLab({ ...ports, domains, ...(ttl === undefined ? {} : { ttl }) }, namespace);
+  const place = signed.length === 0 ? {} : { dnsAddress: LAB_DNS };
+  const all = { ...domains, ...specsOf(signed) };
+  return startLab({ ...ports, ...place, domains: all, ...(ttl === undefined ? {} : { ttl }) }, namespace);
 }
+
+async function signZones(
+  namespace: Namespace,
+  directory: string,
+  world: RemoteWorld,
+  signed: readonly DaneDomain[],
+): Promise<SignedWorld | null> {
+  if (signed.length === 0) return null;
+  await publishTlsa(world, signed);
+  return SignedWorld.start({ namespace, directory, world, zones: zonesOf(signed) });
+}
+
+/** For a self-test in a world without a root zone. */
+export const SELF_TEST = { "signed-names": [ISLAND], "bogus-names": [under("bogus")] };
 
 // Where README puts it: inside the queue directory, the only place that a jailed smtp(8) sees.
 function socketOf(postfix: PostfixInstance): string {
