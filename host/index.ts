@@ -25,6 +25,7 @@ export type { DaneFacts, PlanEntry, PlanRequest } from "./core/plan.ts";
 export type { Effect, StepAnswer, StepClock, StepEvent, StepRequest, StepResult } from "./core/step.ts";
 export { laterFetch, type StoredPolicy, storedPolicy } from "./core/stored-state.ts";
 export type { PeerCertificate, TlsaBase, TlsaMatch, TlsaRrset } from "./core/tlsa.ts";
+export { Dane, type DaneOptions, type FindDane } from "./dane/dane.ts";
 export { type DaneDestination, type DaneFindings, lookUpDane } from "./dane/domain-lookup.ts";
 export type { DaneCore, DaneDns, DaneHost } from "./dane/host-lookup.ts";
 export { type Reached, referenceNames } from "./dane/reference-names.ts";

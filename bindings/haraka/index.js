@@ -122,7 +122,7 @@ exports.health = function (server) {
   if (server.cluster) return { serving: Object.keys(cluster.workers).length > 0, persisting: true, mode }
   if (!this.policies) return { serving: false, persisting: true, mode, reason: this.why_no_engine ?? 'starting' }
   const { persisting, reason } = this.policies.store.status()
-  return { serving: true, persisting, mode, reason }
+  return { serving: true, persisting, mode, dane: this.policies.dane.text, reason }
 }
 
 exports.shutdown = function () {

@@ -49,11 +49,9 @@ const servfail = (name: string) => ({
   tlsa: (world: RemoteWorld) => world.setDns(`_25._tcp.${mx(name)}`, "TLSA", { answer: "servfail" }),
 });
 
+const lastOf = (name: string): MxEntry[] => [{ exchange: `mx2.${under(name)}`, certificate: "self-signed" }];
 const two = (name: string, first: Partial<MxEntry>): DomainSpec => ({
-  mx: [
-    { exchange: `mx1.${under(name)}`, ...first },
-    { exchange: `mx2.${under(name)}`, certificate: "self-signed" },
-  ],
+  mx: [{ exchange: `mx1.${under(name)}`, ...first }, ...lastOf(name)],
 });
 
 /** DANE alone, no policy anywhere. */
@@ -204,6 +202,36 @@ const alone: readonly DaneCase[] = [
       tlsa: (world) => world.setTlsa("mx2.absent-then-dane.dane.test", "own"),
     },
   ),
+  {
+    ...made(
+      "unsigned-mx",
+      { zone: { signing: "unsigned" }, spec: { mx: [{ exchange: mx("named"), server: false }] }, tlsa: null },
+      {
+        title: "an unsigned MX record may name whom an attacker likes: his records are not looked at (R-7672-2.2.1-03)",
+        stock: sent(mx("named")),
+        plugin: sent(mx("named")),
+        outcomes: [],
+      },
+    ),
+  },
+  {
+    ...made(
+      "dead-then-good",
+      {
+        spec: { mx: [{ exchange: "mx1.dead-then-good.dane.test", server: false }, ...lastOf("dead-then-good")] },
+        zone: { lines: delegationToLab("mx1") },
+      },
+      {
+        title: "one host whose address cannot be had does not hold up the others (R-7672-2.1.2-02)",
+        stock: sent("mx2.dead-then-good.dane.test"),
+        plugin: sent("mx2.dead-then-good.dane.test"),
+      },
+    ),
+    tlsa: async (world) => {
+      await world.setTlsa("mx2.dead-then-good.dane.test", "own");
+      await world.setDns("mx1.dead-then-good.dane.test", "*", { answer: "servfail" });
+    },
+  },
   {
     ...made(
       "implicit",
@@ -366,6 +394,9 @@ const together: readonly DaneCase[] = [
     tlsa: (world) => world.setDns(`_mta-sts.${under("unknown-absent")}`, "TXT", { answer: "servfail" }),
   },
 ];
+
+/** A signed domain that is no case; unsigned-mx names its host, which shows another key than its records say. */
+export const named = daneDomain("named", { tlsa: "other" });
 
 /** Hosts that belong to no case: the server of implicit.dane.test, which has no MX record to make one. */
 export const daneNeighbours: Readonly<Record<string, DomainSpec>> = {

@@ -3,7 +3,7 @@ import { signedWorldObstacle } from "../dane/signed-world.ts";
 import { daneDomain, under } from "../dane/signed-zones.ts";
 import type { Delivery } from "../lab/mx-server.ts";
 import { enforce } from "../postfix/delivery-cases.ts";
-import { daneMatrix, daneNeighbours } from "./dane-cases.ts";
+import { daneMatrix, daneNeighbours, named } from "./dane-cases.ts";
 import { expectFate } from "./expect-fate.ts";
 import type { Attempted, HarakaInstance } from "./haraka-instance.ts";
 import { HarakaSite } from "./haraka-site.ts";
@@ -27,7 +27,7 @@ const setups: readonly Setup[] = [current, oldest].flatMap((release) => [
 const VICTIM = "victim.test";
 const attackers = daneDomain("attacker");
 const domains = { ...daneNeighbours, [VICTIM]: { policy: enforce(`mx.${VICTIM}`) }, "plain.test": {} };
-const signed = [...daneMatrix, attackers];
+const signed = [...daneMatrix, attackers, named];
 
 const table = new ScenarioTable(
   daneMatrix.map(({ name }) => name),
@@ -137,8 +137,8 @@ describe.skipIf(currentReason)(
     const to = (haraka: HarakaInstance, name: string) => haraka.sendAndWait({ to: `b@${under(name)}` });
 
     it("is off while the resolver answers for a bogus name, and one line says so (R-7672-2.1.1-02)", async () => {
-      const haraka = await start({ dane: { signed: "dane.test", bogus: under("secure") } });
-      expect(await haraka.waitForLog(/DANE is off/)).toMatch(/answered as if it were good/);
+      const haraka = await start({ dane: { signed_names: "dane.test", bogus_names: under("secure") } });
+      expect(await haraka.waitForLog(/dane-off: DANE IS OFF/)).toMatch(/answered as if it were good/);
       expect(await to(haraka, "mismatch")).toMatchObject({ what: "delivered" });
       // MTA-STS is applied all the same.
       expect(await to(haraka, "both-absent-selfsigned")).toMatchObject({ what: "deferred" });
@@ -146,23 +146,23 @@ describe.skipIf(currentReason)(
     });
 
     it("is off where a signed name is not authenticated (R-7672-2.1.1-02)", async () => {
-      const haraka = await start({ dane: { signed: "plain.test", bogus: under("bogus") } });
-      expect(await haraka.waitForLog(/DANE is off/)).toMatch(/not authenticated/);
+      const haraka = await start({ dane: { signed_names: "plain.test", bogus_names: under("bogus") } });
+      expect(await haraka.waitForLog(/dane-off: DANE IS OFF/)).toMatch(/not authenticated/);
       expect(await to(haraka, "mismatch")).toMatchObject({ what: "delivered" });
       await haraka.stop();
     });
 
     it("does not believe a resolver that is not trusted, whatever it says (R-7672-2.1.1-02)", async () => {
       const haraka = await start({ dns: { servers: "127.0.0.1", trust_ad: "192.0.2.1" } });
-      await haraka.waitForLog(/DANE is off/);
+      await haraka.waitForLog(/dane-off: DANE IS OFF/);
       expect(await to(haraka, "mismatch")).toMatchObject({ what: "delivered" });
       await haraka.stop();
     });
 
     it("can be switched off", async () => {
-      const haraka = await start({ dane: { enabled: false } });
+      const haraka = await start({ dane: { mode: "off" } });
       expect(await to(haraka, "mismatch")).toMatchObject({ what: "delivered" });
-      expect(haraka.log).not.toMatch(/DANE is/);
+      expect(haraka.log).not.toMatch(/dane-o/);
       await haraka.stop();
     });
 

@@ -94,7 +94,7 @@ export class HarakaSite {
   /** What mta-sts.ini needs to live in the lab, and more sections. */
   mtaStsIni(more: Ini = {}): Ini {
     // Without signed zones there is nobody to ask for a bogus one, and DANE stays off.
-    const names = this.signed === null ? {} : { dane: { signed: ISLAND, bogus: BOGUS } };
+    const names = this.signed === null ? {} : { dane: { signed_names: ISLAND, bogus_names: BOGUS } };
     return {
       https: { ca_file: this.caFile, allow_private_addresses: true },
       mx: { ca_file: this.caFile },

@@ -6,12 +6,13 @@ const path = require('node:path')
 const { domainToASCII } = require('node:url')
 
 const MODES = ['enforce', 'report-only']
+const DANE_MODES = ['auto', 'off']
 const ON_DISCOVERY_FAILURE = ['defer-briefly', 'deliver', 'defer']
 const KEYS = {
   main: ['enabled', 'mode'],
   store: ['path'],
   dns: ['servers', 'trust_ad'],
-  dane: ['enabled', 'signed', 'bogus'],
+  dane: ['mode', 'signed_names', 'bogus_names'],
   https: ['ca_file', 'allow_private_addresses'],
   mx: ['ca_file'],
   policy: ['on_discovery_failure'],
@@ -20,7 +21,7 @@ const KEYS = {
 const DOMAIN_KEYS = ['mode', 'until', 'reason', 'ca_file']
 const DOMAIN_SECTION = /^domain\.(.+)$/
 
-exports.ini_options = { booleans: ['+main.enabled', '+dane.enabled', '-https.allow_private_addresses'] }
+exports.ini_options = { booleans: ['+main.enabled', '-https.allow_private_addresses'] }
 
 /** A mta-sts.ini that cannot be used; the message names each fault. */
 class ConfigFault extends Error {}
@@ -44,7 +45,7 @@ exports.read = (ini, root) => {
     storePath: path.resolve(root, String(ini.store?.path || 'mta-sts/policies.db')),
     dnsServers: list(ini.dns?.servers),
     trustAd: list(ini.dns?.trust_ad),
-    dane: readDane(ini.dane),
+    dane: readDane(ini.dane, faults),
     httpsCaPem: file('https', 'ca_file'),
     allowPrivateAddresses: ini.https?.allow_private_addresses === true,
     mxCaPem: file('mx', 'ca_file'),
@@ -79,9 +80,11 @@ const list = (value) =>
     .split(/[\s,]+/)
     .filter(Boolean)
 
-/** Names of the self-test that proves a resolver to validate; null when DANE is switched off. */
-function readDane({ enabled = true, signed, bogus } = {}) {
-  return enabled ? { signed: list(signed || '.'), bogus: list(bogus || 'dnssec-failed.org') } : null
+/** Whether DANE is to be applied, and the zones that must prove the resolver to validate. */
+function readDane({ mode = 'auto', signed_names, bogus_names } = {}, faults) {
+  oneOf(DANE_MODES, mode, '[dane] mode', faults)
+  const bogus = list(bogus_names || 'dnssec-failed.org, rhybar.cz')
+  return { mode, signed: list(signed_names || '.'), bogus }
 }
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g

@@ -6,31 +6,33 @@ const BINDING = new Set(['usable', 'unusable', 'failed', 'address-failed'])
 /** DANE as the plugin uses it: MX, address and TLSA records with their DNSSEC status, while the resolver validates. */
 class Dane {
   /**
-   * @param host the engine package @param core the decision core @param dns its DNS client
-   * @param settings of config.js: { signed, bogus }, names for the self-test; null switches DANE off
-   * @param {(passes: boolean, detail: string) => void} onChange hears the first result of the self-test and each change
+   * @param host the engine package @param core the decision core
+   * @param settings { mode, signed, bogus } of config.js, and { servers, trustAd } for createDnsClient
+   * @param {(trust: string, detail: string) => void} onChange hears the self-test's first result and each change
    */
-  constructor(host, core, dns, settings, onChange) {
+  constructor(host, core, { mode, signed, bogus, servers, trustAd }, onChange) {
     this.host = host
-    this.core = core
-    this.dns = dns
-    this.selfTest =
-      settings &&
-      new host.DnssecSelfTest({
-        dns,
-        ...settings,
-        onChange: (trust, detail) => onChange(trust === 'validates', detail),
-      })
+    this.running = null
+    if (mode === 'off') return
+    // Nobody else is asked: the word of another resolver would pass for "insecure" where a believed one has failed.
+    const dns = host.createDnsClient({ servers, trustAd, onlyTrusted: true })
+    const selfTest = new host.DnssecSelfTest({ dns, signed, bogus, onChange })
+    this.running = new host.Dane({ dns, core, selfTest, close: () => dns.close() })
   }
 
-  /** Resolves once it is known for the first time whether the resolver validates; never rejects. */
+  /** Resolves once it is known for the first time whether the resolver validates, in 2 s at the latest; never rejects. */
   async start() {
-    await this.selfTest?.start()
+    await this.running?.start()
   }
 
   /** Does DANE apply at all? */
-  get applies() {
-    return this.selfTest?.passes === true
+  get active() {
+    return this.running?.active === true
+  }
+
+  /** For /healthz: "on", or why not. */
+  get text() {
+    return this.running?.text ?? 'off'
   }
 
   /**
@@ -39,9 +41,10 @@ class Dane {
    * @returns {Promise<SignedHosts|{failed: string}|null>} null where DANE asks for nothing. Never rejects.
    */
   async lookUp(domain, deadline) {
-    if (!this.applies) return null
+    if (!this.active) return null
     const destination = { domain, port: 25, bracketed: false }
-    const found = await this.host.lookUpDane(this.dns, this.core, destination, AbortSignal.timeout(Math.ceil(deadline)))
+    const found = await this.running.find(destination, AbortSignal.timeout(Math.ceil(deadline)))
+    if (found === null) return null
     if (found.kind === 'failed') return { failed: found.detail }
     // Unsigned MX records may be an attacker's, and so may the hosts they name (R-7672-2.2.1-03).
     if (found.mx === 'insecure' || !found.hosts.some(({ state }) => BINDING.has(state))) return null
@@ -49,7 +52,7 @@ class Dane {
   }
 
   close() {
-    this.selfTest?.close()
+    this.running?.close()
   }
 }
 

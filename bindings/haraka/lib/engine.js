@@ -50,11 +50,8 @@ class PolicyEngine {
   async #open({ storePath, dnsServers, trustAd, dane, httpsCaPem, allowPrivateAddresses, onDiscoveryFailure }) {
     const { host } = this
     this.core = await host.loadCore()
-    this.dns = host.createDnsClient({
-      ...(dnsServers.length > 0 ? { servers: dnsServers } : {}),
-      ...(trustAd.length > 0 ? { trustAd } : {}),
-    })
-    this.dane = new Dane(host, this.core, this.dns, dane, (passes, detail) => this.#onDane(passes, detail))
+    const servers = orDefault(dnsServers)
+    this.dns = host.createDnsClient({ servers })
     this.fetcher = host.createPolicyFetcher({
       dns: this.dns,
       caPem: httpsCaPem,
@@ -72,20 +69,18 @@ class PolicyEngine {
       maxDomains: MAX_DOMAINS,
       observer: host.observeEngine(told, this.metrics),
     })
+    this.dane = new Dane(host, this.core, { ...dane, servers, trustAd: orDefault(trustAd) }, (trust, detail) => {
+      told.event(trust === 'validates' ? 'dane-on' : 'dane-off', { detail })
+    })
     this.metrics.beforeScrape(() => this.#measure())
     await this.dane.start()
-  }
-
-  #onDane(passes, detail) {
-    if (passes) return this.log.line('notice', `DANE is applied: the resolver validates (${detail})`)
-    const todo = 'let it ask a validating resolver on this machine, README.md, "DANE"; or set enabled=false in [dane]'
-    this.log.line('error', `DANE is off, TLSA records are not looked at: ${detail} (to do: ${todo})`)
   }
 
   #measure() {
     this.metrics.set('store_persisting', {}, this.store.status().persisting ? 1 : 0)
     this.metrics.set('cache_memory_domains', {}, this.engine.domainsInMemory)
     this.metrics.set('flights', {}, this.engine.flights)
+    this.metrics.set('dane_active', {}, this.dane.active ? 1 : 0)
   }
 
   #onStoreEvent(tell) {
@@ -214,7 +209,7 @@ class PolicyEngine {
   }
 
   deferred(attempt) {
-    this.outcomes.deferred(attempt.domain, attempt.reason)
+    this.outcomes.deferred(attempt)
   }
 
   async close() {
@@ -225,6 +220,9 @@ class PolicyEngine {
     await this.store?.close()
   }
 }
+
+/** An empty list in mta-sts.ini is one that was not given. */
+const orDefault = (list) => (list.length > 0 ? list : undefined)
 
 const isSamePolicy = (now, before) =>
   now !== null &&

@@ -41,12 +41,14 @@ class Outcomes {
     this.log.line('error', `a listener to mta-sts outcomes failed: ${error?.stack ?? error}`)
   }
 
-  deferred(domain, reason) {
+  deferred({ domain, policy, signed, reason }) {
     this.metrics.count('deferrals_total', {})
-    const advice = `run: npx mta-sts query ${domain}, and tell its postmaster`
+    const isEnforced = policy?.mode === 'enforce'
+    const asked = [isEnforced && 'the policy', signed && 'its TLSA records'].filter(Boolean).join(' and ')
+    const look = isEnforced ? `run: npx mta-sts query ${domain}` : 'look up the TLSA records of its MX hosts'
     this.log.line(
       'warn',
-      `deferred, no MX host meets the policy; the message stays queued: ${reason} (to do: ${advice})`,
+      `deferred, no MX host meets ${asked}; the message stays queued: ${reason} (to do: ${look}, and tell its postmaster)`,
     )
   }
 

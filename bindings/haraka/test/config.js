@@ -28,6 +28,8 @@ describe('mta-sts.ini', () => {
     assert.equal(settings.httpsCaPem, undefined)
     assert.equal(settings.allowPrivateAddresses, false)
     assert.deepEqual(settings.dnsServers, [])
+    assert.deepEqual(settings.trustAd, [])
+    assert.deepEqual(settings.dane, { mode: 'auto', signed: ['.'], bogus: ['dnssec-failed.org', 'rhybar.cz'] })
   })
 
   it('takes relative paths from the directory of Haraka', () => {
@@ -57,6 +59,7 @@ describe('mta-sts.ini', () => {
       /\[main\] mode: expected enforce or report-only, found "none"/,
     ],
     ['an unknown answer', { policy: { on_discovery_failure: 'drop' } }, /\[policy\] on_discovery_failure: expected/],
+    ['an unknown mode of DANE', { dane: { mode: 'always' } }, /\[dane\] mode: expected auto or off, found "always"/],
     ['a CA file that is not there', { mx: { ca_file: 'nowhere.pem' } }, /\[mx\] ca_file: ENOENT/],
     ['a port alone', { metrics: { listen: '8462' } }, /\[metrics\] listen: expected ADDRESS:PORT, found "8462"/],
     ['a port too high', { metrics: { listen: '127.0.0.1:70000' } }, /\[metrics\] listen/],

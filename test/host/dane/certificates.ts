@@ -35,7 +35,7 @@ export interface CertificateOptions {
   readonly to?: number;
   /** Default: new ones. */
   readonly keys?: webcrypto.CryptoKeyPair;
-  readonly algorithm?: "P-256" | "RSA-1024" | "RSA-2048" | "Ed25519";
+  readonly algorithm?: "P-256" | "RSA-1024" | "RSA-2048" | "RSA-PSS" | "Ed25519";
   readonly hash?: "SHA-256" | "SHA-1";
 }
 
@@ -58,6 +58,7 @@ const rsa = (modulusLength: number, hash: string) => ({
 });
 const parameters = (algorithm: string, hash: string): EcKeyGenParams & { hash: string } => {
   if (algorithm === "Ed25519") return { name: "Ed25519" } as never;
+  if (algorithm === "RSA-PSS") return { ...rsa(2048, hash), name: algorithm } as never;
   if (algorithm.startsWith("RSA")) return rsa(Number(algorithm.slice(4)), hash) as never;
   return { name: "ECDSA", namedCurve: algorithm, hash };
 };
@@ -80,7 +81,7 @@ export async function issue(options: CertificateOptions = {}): Promise<Issued> {
     issuer: options.issuerName ?? issuer?.subject ?? subject,
     publicKey: keys.publicKey,
     signingKey: await withHash(signer.privateKey, hash),
-    signingAlgorithm: { ...signer.privateKey.algorithm, hash } as never,
+    signingAlgorithm: { ...signer.privateKey.algorithm, hash, saltLength: 20 } as never,
     notBefore: new Date(options.from ?? days(-10)),
     notAfter: new Date(options.to ?? days(10)),
     extensions: [

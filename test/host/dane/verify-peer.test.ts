@@ -240,6 +240,9 @@ describe("DANE-TA", () => {
       ["exclusion wins", [dns("example.com")], [dns("mx.example.com")], {}, "invalid"],
       ["a wildcard covers an excluded name", [], [dns("a.example.com")], { names: ["*.example.com"] }, "invalid"],
       ["one name of several is not within", [dns("example.com")], [], { names: [HOST, "b.example.net"] }, "invalid"],
+      ["the empty name permits all", [dns("")], [], {}, "dane-ta"],
+      ["a subtree with a minimum", [Buffer.concat([dns("example.com"), der(0x80, Buffer.of(0))])], [], {}, "invalid"],
+      ["a leaf of its issuer's name", [], [dns("example.com")], { subject: "CN=Constrained" }, "invalid"],
       ["a form that is not compared, without such a name", [], [email("example.net")], {}, "dane-ta"],
       ["a form that is not compared, with such a name", [], [email("example.net")], { emails: ["a@b.c"] }, "invalid"],
     ];
@@ -250,6 +253,8 @@ describe("DANE-TA", () => {
       expect(verdict(sent, [tlsa(2, 0, 1, constrained)])).toBe(expected);
       // The record holds no more than a key: nobody vouched for the constraints.
       expect(verdict(sent, [tlsa(2, 1, 1, constrained)])).toBe("dane-ta");
+      // Either record is enough.
+      expect(verdict(sent, [tlsa(2, 0, 1, constrained), tlsa(2, 1, 1, constrained)])).toBe("dane-ta");
     });
 
     it("directory names are compared without regard to case and spaces", async () => {
@@ -307,6 +312,28 @@ describe("DANE-TA", () => {
       "dane-ta",
       "invalid",
     ]);
+  });
+
+  it("a certificate with an extension twice proves nothing (RFC 5280 §4.2)", async () => {
+    const permitted = nameConstraints([dns("example.com")]);
+    for (const [extensions, expected] of [
+      [[permitted], "dane-ta"],
+      [[permitted, permitted], "untrusted"],
+    ] as const) {
+      const anchor = await ca({ subject: "CN=Twice", extensions });
+      expect(verdict([await issue({ names: [HOST], issuer: anchor }), anchor], [tlsa(2, 1, 1, anchor)])).toBe(expected);
+    }
+  });
+
+  it("RSA-PSS is as good as its hash", async () => {
+    for (const [hash, expected] of [
+      ["SHA-256", "dane-ta"],
+      ["SHA-1", "invalid"],
+    ] as const) {
+      const anchor = await ca({ subject: "CN=PSS", algorithm: "RSA-PSS", hash });
+      const leaf = await issue({ names: [HOST], issuer: anchor, hash });
+      expect([hash, verdict([leaf, anchor], [tlsa(2, 0, 1, anchor)])]).toEqual([hash, expected]);
+    }
   });
 
   it("weak signatures and weak keys prove nothing, except an anchor's own signature (R-6698-4.1-01)", async () => {
