@@ -3,7 +3,7 @@ import { signedWorldObstacle } from "../dane/signed-world.ts";
 import { daneDomain, under } from "../dane/signed-zones.ts";
 import type { Delivery } from "../lab/mx-server.ts";
 import { enforce } from "../postfix/delivery-cases.ts";
-import { daneMatrix, daneNeighbours } from "./dane-cases.ts";
+import { daneMatrix, daneNeighbours, named } from "./dane-cases.ts";
 import { expectFate } from "./expect-fate.ts";
 import type { Attempted, HarakaInstance } from "./haraka-instance.ts";
 import { HarakaSite } from "./haraka-site.ts";
@@ -27,7 +27,7 @@ const setups: readonly Setup[] = [current, oldest].flatMap((release) => [
 const VICTIM = "victim.test";
 const attackers = daneDomain("attacker");
 const domains = { ...daneNeighbours, [VICTIM]: { policy: enforce(`mx.${VICTIM}`) }, "plain.test": {} };
-const signed = [...daneMatrix, attackers];
+const signed = [...daneMatrix, attackers, named];
 
 const table = new ScenarioTable(
   daneMatrix.map(({ name }) => name),

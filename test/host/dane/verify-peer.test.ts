@@ -253,6 +253,8 @@ describe("DANE-TA", () => {
       expect(verdict(sent, [tlsa(2, 0, 1, constrained)])).toBe(expected);
       // The record holds no more than a key: nobody vouched for the constraints.
       expect(verdict(sent, [tlsa(2, 1, 1, constrained)])).toBe("dane-ta");
+      // Either record is enough.
+      expect(verdict(sent, [tlsa(2, 0, 1, constrained), tlsa(2, 1, 1, constrained)])).toBe("dane-ta");
     });
 
     it("directory names are compared without regard to case and spaces", async () => {
