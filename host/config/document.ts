@@ -39,7 +39,12 @@ export function readDocument(file: string, bytes: Uint8Array): Source {
     return `${file}:${line}:${col}`;
   };
   if (isTooDeep(text)) return broken(file, `is nested deeper than ${DEEPEST_NESTING} levels; expected a YAML file`);
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    version: "1.2",
+    logLevel: "error", // what is odd but allowed, such as a mapping as a key, is for the schema to judge, not for stderr
+  });
   const problems = [...document.errors, ...document.warnings].map((fault) => ({
     where: position(fault.pos[0]),
     message: printable(sentence(fault.code, fault.message)),

@@ -1,3 +1,4 @@
+import { printable } from "../observe/printable.ts";
 import { type AddressFault, formatAddress, parseListenAddress, parseSocketPath, parseTcpAddress } from "./addresses.ts";
 import type {
   ControlListener,
@@ -38,7 +39,8 @@ export function readListeners(entries: readonly (Entry | undefined)[], report: R
     if (listener === null) continue;
     const place = formatAddress(listener.address);
     const shared = taken.has(place) && !(listener.address.transport === "tcp" && listener.address.port === 0);
-    if (shared) report([index, kind], `${place} is taken by a listener above; expected an address of its own`);
+    if (shared)
+      report([index, kind], `${printable(place, 120)} is taken by a listener above; expected an address of its own`);
     taken.add(place);
     listeners.push(listener);
   }
@@ -90,7 +92,7 @@ function accept(
   report: Report,
 ): ListenAddress | null {
   if ("fault" in parsed) {
-    report(path, `${text} ${parsed.fault}`);
+    report(path, `${printable(text, 80)} ${parsed.fault}`);
     return null;
   }
   if (parsed.transport === "tcp") return parsed;

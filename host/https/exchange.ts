@@ -3,11 +3,11 @@ import { Client } from "undici";
 import type { PolicyConnection } from "./connect.ts";
 import { exchangeFailure, FetchError } from "./failure.ts";
 import type { PolicyTarget } from "./policy-host.ts";
+import { StatusLines } from "./status-lines.ts";
 
 /** RFC 8461 §3.3 suggests this limit; R-8461-3.3-14. */
 export const MAX_BODY = 64 * 1024;
 const MAX_HEADERS = 8 * 1024;
-const STATUS_LINE = "HTTP/1.";
 
 const REQUEST_HEADERS = {
   "user-agent": "mta-sts-engine",
@@ -85,25 +85,27 @@ function singleUseClient(target: PolicyTarget, connection: PolicyConnection, pee
         return;
       }
       given = true;
-      connection.socket.once("readable", () => refuseOtherProtocols(connection.socket, peer));
+      refuseOtherProtocols(connection.socket, peer);
       queueMicrotask(() => callback(null, connection.socket));
     },
   });
 }
 
-/**
- * The parser also takes RTSP and ICE status lines and other versions of HTTP. A server of another protocol that holds a
- * fitting certificate must not be taken for the policy host (ALPACA, attack A-36).
- */
+/** Looks at what comes before the parser does, up to the status line of the final response. */
 function refuseOtherProtocols(socket: TLSSocket, peer: string): void {
-  const octets: Buffer | null = socket.read();
-  if (octets === null) return;
-  const opening = octets.toString("latin1", 0, STATUS_LINE.length);
-  if (STATUS_LINE.startsWith(opening)) socket.unshift(octets);
-  else
-    socket.destroy(
-      new FetchError("protocol", `${peer} did not answer in HTTP/1.1: "${octets.toString("latin1", 0, 60)}"`),
-    );
+  const lines = new StatusLines();
+  const look = (): void => {
+    const octets: Buffer | null = socket.read();
+    if (octets === null) return;
+    const seen = lines.feed(octets);
+    if (seen === "foreign")
+      socket.destroy(
+        new FetchError("protocol", `${peer} did not answer in HTTP/1.1: "${octets.toString("latin1", 0, 60)}"`),
+      );
+    else socket.unshift(octets);
+    if (seen === "final") socket.off("readable", look);
+  };
+  socket.on("readable", look);
 }
 
 function refuseByStatus(status: number, location: string | string[] | undefined, peer: string): void {

@@ -1,7 +1,9 @@
 // Core and oracle on the same input. An agreement throws where they differ, and says in one word what both said.
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
+import { Core } from "../../host/core/core.ts";
 import type { CoreExports } from "../../host/core/exports.ts";
+import { histories, options, play } from "./cache/walk.ts";
 import { type CoreRefusal, coreDnsId, coreMx, corePolicy, coreRecord } from "./core-answers.ts";
 import { coreMediaType } from "./core-media-type.ts";
 import { leniencies } from "./inputs/leniencies.ts";
@@ -65,7 +67,18 @@ function agreement<T>(
   return { name, share, property };
 }
 
+const stepHistories: Agreement = {
+  name: "step, histories",
+  share: 2,
+  property: (core, told) => {
+    const typed = new Core(core);
+    const property = fc.property(options, histories, (onFailure, history) => play(typed, onFailure, history, told));
+    return property as unknown as fc.IRawProperty<unknown>;
+  },
+};
+
 export const agreements: readonly Agreement[] = [
+  stepHistories,
   agreement("record_select", 30, fc.tuple(rrsets, leniencies), (core, [rrset, lenient]) =>
     onRecord(core, rrset, lenient),
   ),

@@ -129,6 +129,17 @@ describe.each(builds)("core and oracle agree, $name build", ({ exports: core, na
 
 /** What a run must have met of each function, or it has not tried it. */
 const VERDICTS: Record<string, readonly string[]> = {
+  "step, histories": [
+    ...["cached", "fetched", "no-record", "record-invalid", "record-failed", "fetch-failed", "policy-invalid"].flatMap(
+      (status) => (status === "cached" || status === "fetched" ? [] : [`${status} none`]).concat(`${status} enforce`),
+    ),
+    ...["pending temp", "record-failed temp", "cached none", "cached testing", "fetched none", "fetched testing"],
+    ...["get-policy awaited", "get-policy background", "query-record awaited", "query-record background"],
+    ...["new", "changed", "weakened", "expired", "invalid"].map((what) => `notice policy-${what}`),
+    ...["record-missing", "record-invalid", "record-failed", "fetch-failed", "discovery-open", "id-churn"].map(
+      (what) => `notice ${what}`,
+    ),
+  ],
   record_select: [
     ...["accepted", "accepted with outer-blanks", "no-record", "request", "record-several", "record-delimiter"],
     ...["record-character", "record-field", "record-value", "record-id", "record-no-id"],

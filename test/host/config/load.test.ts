@@ -1,6 +1,6 @@
 import { symlinkSync } from "node:fs";
 import { rootCertificates } from "node:tls";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Config } from "../../../host/config/config.ts";
 import { type LoadOptions, loadConfig } from "../../../host/config/load.ts";
 import { ConfigError } from "../../../host/config/problem.ts";
@@ -128,6 +128,13 @@ log: { level: debug, format: json }
   });
 });
 
+it("a mapping in place of a key is told as an unknown key, without a warning of Node's on stderr", () => {
+  const warned = vi.spyOn(process, "emitWarning").mockReturnValue();
+  expect(errorLines("log:\n  ? { format: json }\n  : info\n")[0]).toMatch(/unknown key "\{ format: json \}"/);
+  expect(warned).not.toHaveBeenCalled();
+  warned.mockRestore();
+});
+
 describe("an error in a file", () => {
   it.each<[string, string, string]>([
     [
@@ -143,6 +150,16 @@ describe("an error in a file", () => {
     ["an unknown key", "dns:\n  zzz: 1\n", 'config.yaml:2:3: unknown key "zzz"; the keys here are servers, timeout'],
     ["a key of another section", "level: info\n", 'config.yaml:1:1: unknown key "level"; it belongs under "log"'],
     ["a hostile key", '"a\\nb\\e[31m": 1\n', 'config.yaml:1:1: unknown key "a\\x0ab\\x1b[31m"'],
+    [
+      "a hostile listener",
+      'listen: [{ postfix: "a\\0\\e[31mb:1" }]\n',
+      "config.yaml:1:21: listen[0].postfix: a\\x00\\x1b[31mb:1 has neither an IP address nor a host name",
+    ],
+    [
+      "two listeners on one hostile path",
+      'listen: [{ postfix: "unix:/a\\e1" }, { postfix: "unix:/a\\e1" }]\n',
+      "config.yaml:1:48: listen[1].postfix: unix:/a\\x1b1 is taken by a listener above; expected an address of its own",
+    ],
     ["__proto__", "__proto__: { dns: 1 }\n", 'config.yaml:1:1: unknown key "__proto__"'],
     [
       "a duration without unit",

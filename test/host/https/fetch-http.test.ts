@@ -290,6 +290,10 @@ describe("a server that does not speak HTTP/1.1", () => {
     ["answers without a status line", POLICY],
     ["answers in RTSP", `RTSP/1.0 200 OK\r\nContent-Length: ${POLICY.length}\r\n\r\n${POLICY}`],
     ["answers in ICE", `ICE/1.0 200 OK\r\nContent-Length: ${POLICY.length}\r\n\r\n${POLICY}`],
+    [
+      "answers in RTSP after an interim response in HTTP",
+      `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nRTSP/1.0 200 OK\r\nContent-Length: ${POLICY.length}\r\n\r\n${POLICY}`,
+    ],
     ["claims HTTP/2.0", `HTTP/2.0 200 OK\r\nContent-Length: ${POLICY.length}\r\n\r\n${POLICY}`],
     ["claims HTTP/0.9", `HTTP/0.9 200 OK\r\nContent-Length: ${POLICY.length}\r\n\r\n${POLICY}`],
     ["has a line that is no header", `HTTP/1.1 200 OK\r\nno colon here\r\n\r\n`],
