@@ -459,6 +459,6 @@ export const controls = [
     file: "host/engine/shelf.ts",
     from: "if (version === null) return null;\n    this.highWater",
     to: "if (version === null)  return null;\n    this.highWater",
-    tests: ["engine", "store", "https", "dns", "tls"],
+    tests: ["engine", "https"],
   },
 ];
