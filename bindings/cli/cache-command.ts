@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { printable } from "../../host/observe/printable.ts";
 import { domainArgument } from "./arguments.ts";
-import { controlPath, readConfig } from "./configuration.ts";
-import { ControlClient, ControlRefused, ControlUnreachable } from "./control-client.ts";
+import type { ControlClient } from "./control-client.ts";
 import { type DomainView, describeView, exitCodeOf } from "./domain-view.ts";
-import { CommandFailure, EXIT } from "./exit-codes.ts";
+import { EXIT } from "./exit-codes.ts";
 import { asJson, labelled, print, printSlowly, progress, say, styled } from "./output.ts";
+import { type ControlOptions, withDaemon } from "./with-daemon.ts";
 import { duration } from "./wording.ts";
 
 const EXAMPLES = `
@@ -18,10 +18,8 @@ Examples:
 Speaks to the running daemon through its control socket: run it as the daemon's user or as root.
 Exit codes: 0 done, 1 nothing is known of the domain, 2 usage, 3 no daemon answers or it could not do it now.`;
 
-interface Options {
+interface Options extends ControlOptions {
   readonly json?: boolean;
-  readonly socket?: string;
-  readonly config?: string;
 }
 
 type Action = (client: ControlClient, domain: string, json: boolean) => Promise<void>;
@@ -50,21 +48,8 @@ export function addCache(program: Command): void {
   add("refresh", "fetch the policy of a domain now; the held one stays in force meanwhile", refresh);
 }
 
-async function run(action: Action, domain: string, { json = false, socket, config }: Options): Promise<void> {
-  const path = socket ?? controlPath(readConfig(config));
-  if (path === null)
-    throw new CommandFailure(EXIT.usage, 'the configuration has no "control" listener; name a socket with --socket');
-  try {
-    await action(new ControlClient(path), domain, json);
-  } catch (error) {
-    if (error instanceof ControlUnreachable)
-      throw new CommandFailure(
-        EXIT.temporary,
-        `${error.message}\nstart the daemon with: mta-sts serve; if it has another control socket, name it with --socket`,
-      );
-    if (error instanceof ControlRefused) throw new CommandFailure(EXIT.temporary, error.message);
-    throw error;
-  }
+async function run(action: Action, domain: string, { json = false, ...options }: Options): Promise<void> {
+  await withDaemon(options, (client) => action(client, domain, json));
 }
 
 async function list(client: ControlClient, _domain: string, json: boolean): Promise<void> {

@@ -10,6 +10,7 @@ import {
   STATUS_PATH,
 } from "./control-protocol.ts";
 import type { DomainView } from "./domain-view.ts";
+import type { Explanation } from "./explanation.ts";
 
 /** No daemon could be spoken to. The message says why and what to do. */
 export class ControlUnreachable extends Error {
@@ -43,9 +44,18 @@ export class ControlClient {
   }
 
   /** What is known of a domain; null when that is nothing. */
-  async show(domain: string): Promise<DomainView | null> {
+  show(domain: string): Promise<DomainView | null> {
+    return this.#askKnown(`${POLICIES_PATH}/${domain}`);
+  }
+
+  /** The same with everything behind it. */
+  explain(domain: string): Promise<Explanation | null> {
+    return this.#askKnown(`${POLICIES_PATH}/${domain}/explain`);
+  }
+
+  async #askKnown<T>(path: string): Promise<T | null> {
     try {
-      return await this.#ask<DomainView>("GET", `${POLICIES_PATH}/${domain}`);
+      return await this.#ask<T>("GET", path);
     } catch (error) {
       if (error instanceof ControlRefused && error.code === "unknown-domain") return null;
       throw error;

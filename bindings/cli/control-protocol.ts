@@ -3,6 +3,7 @@
 //   GET    /v1/status                     DaemonStatus
 //   GET    /v1/policies                   DomainView lines, in domain order
 //   GET    /v1/policies/DOMAIN            DomainView; 404 when nothing is known
+//   GET    /v1/policies/DOMAIN/explain    Explanation; 404 when nothing is known
 //   DELETE /v1/policies/DOMAIN            Forgotten
 //   POST   /v1/policies/DOMAIN/refresh    DomainView
 //

@@ -12,10 +12,11 @@ import {
   STATUS_PATH,
 } from "./control-protocol.ts";
 import { type DomainView, domainView } from "./domain-view.ts";
+import { type Explanation, explanation } from "./explanation.ts";
 import { asJson } from "./output.ts";
 
 export interface ControlServerOptions {
-  readonly engine: Pick<Engine, "inspect" | "stored" | "forget" | "refresh">;
+  readonly engine: Pick<Engine, "inspect" | "explain" | "stored" | "forget" | "refresh">;
   readonly status: () => DaemonStatus;
   /** Something was changed: replies kept for reuse are out of date. */
   readonly onChange: () => void;
@@ -59,12 +60,15 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     else await list(response, options);
     return;
   }
-  const [, name, action] = /^\/v1\/policies\/([^/]+)(?:\/(refresh))?$/.exec(path) ?? [];
+  const [, name, action] = /^\/v1\/policies\/([^/]+)(?:\/(refresh|explain))?$/.exec(path) ?? [];
   if (name === undefined) throw new Refusal(404, "not-found", `no such page: ${printable(path, 100)}`);
   const domain = domainOf(name);
   if (action === "refresh") {
     allow(request, "POST");
     send(response, 200, await refresh(domain, options));
+  } else if (action === "explain") {
+    allow(request, "GET");
+    send(response, 200, await explain(domain, options));
   } else {
     allow(request, "GET", "DELETE");
     send(response, 200, request.method === "DELETE" ? await forget(domain, options) : await show(domain, options));
@@ -84,6 +88,12 @@ async function show(domain: string, { engine }: ControlServerOptions): Promise<D
   const view = await engine.inspect(domain);
   if (view === null) throw new Refusal(404, "unknown-domain", `nothing is known of ${domain}`);
   return domainView(view.decision, view.stored);
+}
+
+async function explain(domain: string, { engine }: ControlServerOptions): Promise<Explanation> {
+  const explained = await engine.explain(domain);
+  if (explained === null) throw new Refusal(404, "unknown-domain", `nothing is known of ${domain}`);
+  return explanation(explained);
 }
 
 async function forget(domain: string, { engine, onChange }: ControlServerOptions): Promise<Forgotten> {

@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import { Command } from "commander";
 import { addCache } from "./cache-command.ts";
 import { addEximConfig } from "./exim-config-command.ts";
+import { addExplain } from "./explain-command.ts";
 import { addOpenSmtpdTable } from "./opensmtpd-table-command.ts";
 import { addParsePolicy } from "./policy-command.ts";
 import { addQuery } from "./query-command.ts";
@@ -15,6 +16,7 @@ Examples:
   $ mta-sts query example.com          what does this domain promise, and what would Postfix be told?
   $ mta-sts parse-policy mta-sts.txt   is this policy valid?
   $ mta-sts cache list                 what does the daemon remember?
+  $ mta-sts explain example.com        why does it answer as it does for this domain?
 
 Exit codes: 0 good, 1 the answer is no or not valid, 2 usage or configuration, 3 cannot be said or done now.
 Each command explains itself with --help; docs/commands.md has it all.`;
@@ -36,6 +38,7 @@ export function createProgram(): Command {
   addParsePolicy(program);
   addParseRecord(program);
   addCache(program);
+  addExplain(program);
   addEximConfig(program);
   addOpenSmtpdTable(program);
   return program;

@@ -8,6 +8,7 @@ import { type Clock, systemClock, systemTimers, type Timers } from "./clock.ts";
 import type { Decision, DecisionReason, HonouredPolicy, Resolver } from "./decision.ts";
 import { DomainEntry, type Waiter } from "./domain-entry.ts";
 import { DomainTable } from "./domain-table.ts";
+import { type Explained, explained } from "./explained.ts";
 import { isFailure, stillAwaited } from "./failure-text.ts";
 import { Flights, type Outside } from "./flights.ts";
 import { type EngineObserver, silentObserver } from "./observer.ts";
@@ -59,6 +60,7 @@ const isDiscoveryOpen = (effect: Effect): boolean => effect.kind === "notice" &&
  */
 export class Engine implements Resolver {
   readonly #observer: EngineObserver;
+  readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #maxWaiting: number;
   readonly #table: DomainTable;
@@ -71,6 +73,7 @@ export class Engine implements Resolver {
   /** Use createEngine. */
   constructor(options: EngineOptions) {
     const clock = options.clock ?? systemClock();
+    this.#clock = clock;
     this.#observer = options.observer ?? silentObserver;
     this.#timers = options.timers ?? systemTimers();
     this.#maxWaiting = options.maxWaiting ?? MAX_WAITING;
@@ -118,12 +121,23 @@ export class Engine implements Resolver {
 
   /** What is held for a domain, changing nothing and asking nobody but the store. Null: nothing. */
   async inspect(domain: string): Promise<CachedView | null> {
-    // A look must not push anything else out of memory.
-    const entry = this.#table.find(domain) ?? new DomainEntry(domain);
-    await entry.inTurn(() => this.#shelf.load(entry, "due"));
+    const entry = await this.#look(domain);
     if (!entry.state) return null;
     const decision = this.#peek(entry)?.answer;
     return decision ? { decision, stored: entry.version !== 0 } : null;
+  }
+
+  /** Everything that is known of a domain and what would be answered now, changing nothing. Null: nothing. */
+  async explain(domain: string): Promise<Explained | null> {
+    const entry = await this.#look(domain);
+    return explained(entry, this.#peek(entry)?.answer ?? null, this.#clock.read());
+  }
+
+  /** A look must not push anything else out of memory. */
+  async #look(domain: string): Promise<DomainEntry> {
+    const entry = this.#table.find(domain) ?? new DomainEntry(domain);
+    await entry.inTurn(() => this.#shelf.load(entry, "due"));
+    return entry;
   }
 
   /** Every stored policy, in domain order, as `inspect` shows it. */

@@ -169,6 +169,7 @@ export class StoreHandle implements PolicyStore {
     this.#store.highWater = Math.max(this.#store.highWater, this.#world.time.wallSeconds);
     if (isLost) return version;
     account.wrote = true;
+    account.readable = true; // written under a version: what was there before is known
     account.version = version;
     account.damaged = false;
     account.mustRead = false;
