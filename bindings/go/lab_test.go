@@ -210,6 +210,7 @@ func TestDNS(t *testing.T) {
 	}
 	enforced("truncated.test", txt(lab.Object{"records": records, "truncate": "empty"}))
 	enforced("partial.test", txt(lab.Object{"records": records, "truncate": "partial"}))
+	enforced("no-edns.test", txt(lab.Object{"records": records, "refuseEdns": true}))
 	enforced("wrong-id.test", txt(lab.Object{"records": records,
 		"forged": lab.Object{"as": "wrong-id", "records": []string{"v=STSv1; id=9;"}}}))
 
