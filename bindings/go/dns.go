@@ -58,8 +58,15 @@ func (client *DNSClient) LookupMX(ctx context.Context, name string) (Records[MX]
 
 // LookupAddresses asks for A and AAAA. A family that failed hides nothing when the other has addresses.
 func (client *DNSClient) LookupAddresses(ctx context.Context, name string) (Records[netip.Addr], error) {
-	four, errFour := lookUp(ctx, client, name, dns.TypeA, addressOf)
+	var four Records[netip.Addr]
+	var errFour error
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		four, errFour = lookUp(ctx, client, name, dns.TypeA, addressOf)
+	}()
 	six, errSix := lookUp(ctx, client, name, dns.TypeAAAA, addressOf)
+	<-asked
 	both := Records[netip.Addr]{Items: append(four.Items, six.Items...), Secure: four.Secure && six.Secure}
 	both.TTL = min(four.TTL, six.TTL)
 	if len(both.Items) > 0 {
@@ -245,12 +252,13 @@ func (client *DNSClient) askServer(ctx context.Context, server, name string, kin
 	question.SetEdns0(udpSize, false)
 	question.AuthenticatedData = true // RFC 6840 §5.7: we understand the bit in the answer
 	for _, network := range []string{"udp", "tcp"} {
-		transport := dns.Client{Net: network, Timeout: client.Timeout, UDPSize: udpSize}
-		message, _, err := transport.ExchangeContext(ctx, question, server)
-		if err != nil {
-			return nil, err
+		message, err := client.askOver(ctx, network, server, question)
+		if err == nil && message.Rcode == dns.RcodeFormatError {
+			// RFC 6891 §7: a server that does not know EDNS.
+			question.Extra = nil
+			message, err = client.askOver(ctx, network, server, question)
 		}
-		if err := answers(message, question.Question[0]); err != nil {
+		if err != nil {
 			return nil, err
 		}
 		if !message.Truncated {
@@ -258,6 +266,15 @@ func (client *DNSClient) askServer(ctx context.Context, server, name string, kin
 		}
 	}
 	return nil, errors.New("truncated over TCP")
+}
+
+func (client *DNSClient) askOver(ctx context.Context, network, server string, question *dns.Msg) (*dns.Msg, error) {
+	transport := dns.Client{Net: network, Timeout: client.Timeout, UDPSize: udpSize}
+	message, _, err := transport.ExchangeContext(ctx, question, server)
+	if err != nil {
+		return nil, err
+	}
+	return message, answers(message, question.Question[0])
 }
 
 // answers refuses a message that is no answer to the question; the library has compared the id.
