@@ -19,5 +19,6 @@ for (const folder of ["go", "python/src/mtasts"])
   copyFileSync(`${root}/build/mta-sts.wasm`, `${root}/bindings/${folder}/mta-sts.wasm`);
 run("config validator", "tools/build-config-validator.mjs", []);
 run("tsc", "node_modules/typescript/bin/tsc", ["-p", "tsconfig.json"]);
+run("browser bundle", "tools/browser.mjs", []);
 chmodSync(`${root}/dist/bindings/cli/main.js`, 0o755);
 writeFileSync(`${root}/dist/.built`, ""); // its time tells tools/ready.mjs whether anything is newer
