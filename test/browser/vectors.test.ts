@@ -33,12 +33,12 @@ describe.skipIf(whyNoChromium)(whyNoChromium === undefined ? title : `${title} [
     await server.close();
     expect(new Set(calls.map(({ file }) => file)).size).toBe(11);
     expect(replayed).toEqual({ build, differences: [] });
-    report(`Chromium, ${build}`, build);
+    report(build);
   });
 });
 
 /** For the matrix of `npm run test:embed`: calls made for the vectors of each file. */
-function report(runtime: string, build: string): void {
+function report(build: string): void {
   const target = process.env["MTA_STS_VECTOR_REPORT"];
   if (target === undefined) return;
   const files: Record<string, { passed: number; failed: number }> = {};
@@ -46,5 +46,5 @@ function report(runtime: string, build: string): void {
     files[file] ??= { passed: 0, failed: 0 };
     files[file].passed++;
   }
-  writeFileSync(`${target}.${build}`, `${JSON.stringify({ runtime, files }, null, 2)}\n`);
+  writeFileSync(`${target}.${build}`, `${JSON.stringify({ files }, null, 2)}\n`);
 }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package mtasts
+
+func systemClock() func() Clock { return processClock() }
