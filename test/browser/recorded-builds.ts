@@ -35,7 +35,7 @@ const ADDRESSES: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** The title of a test in test/core/vectors.test.ts holds the file: "wasm build > mx.json > ...". */
-const fileOf = (title: string | undefined): string => title?.match(/([a-z-]+\.json)/)?.[1] ?? "";
+const fileOf = (title: string): string => title.match(/([a-z-]+\.json)/)?.[1] ?? "";
 
 function recorded(exports: CoreExports, calls: Call[]): CoreExports {
   const memory = Buffer.from(exports.memory.buffer);
@@ -49,7 +49,9 @@ function recorded(exports: CoreExports, calls: Call[]): CoreExports {
       const status = call(...args);
       const answer = memory.toString("hex", out, out + OUT_HEADER + memory.readUInt32LE(out + OUT_LENGTH));
       const relative = args.map((arg, i) => (addresses.includes(i) ? arg - start : arg));
-      const file = fileOf(expect.getState().currentTestName);
+      const title = expect.getState().currentTestName ?? "";
+      const file = fileOf(title);
+      vectors.set(file, (vectors.get(file) ?? new Set()).add(title));
       calls.push({ file, name, args: relative, request, status, out: answer });
       return status;
     };
@@ -59,6 +61,8 @@ function recorded(exports: CoreExports, calls: Call[]): CoreExports {
 }
 
 export const calls: Call[] = [];
+/** Vector file -> the vectors that made calls. */
+export const vectors = new Map<string, Set<string>>();
 
 const wasm = readFileSync(new URL("../../build/mta-sts.wasm", import.meta.url));
 const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm));
