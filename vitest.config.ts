@@ -49,6 +49,7 @@ export default defineConfig({
         fileParallelism: false,
         globalSetup: ["./test/haraka/packed-plugin.ts"],
       }),
+      project("browser", ["test/browser/**/*.test.ts"], { testTimeout: 120_000, fileParallelism: false }),
       project("mtas", ["test/mtas/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { cConstants } from "./abi/c.mjs";
 import { goConstants } from "./abi/go.mjs";
+import { javaConstants } from "./abi/java.mjs";
 import { pythonConstants } from "./abi/python.mjs";
 import { readAbi } from "./abi/read.mjs";
 
@@ -16,6 +17,7 @@ export function generated() {
     "docs/abi.json": `${JSON.stringify(abi, null, 2)}\n`,
     "bindings/go/abi.go": goConstants(abi),
     "bindings/c/mta_sts_abi.h": cConstants(abi),
+    "bindings/java/src/main/java/org/mtasts/Abi.java": javaConstants(abi),
     "bindings/python/src/mtasts/abi.py": pythonConstants(abi),
   };
 }

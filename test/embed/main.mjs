@@ -3,10 +3,13 @@
 // `node test/embed/main.mjs Go C` runs those alone. To add a runtime: a file beside this one, and a line below.
 import { files, read } from "mta-sts-engine/vectors";
 import { cRuntime } from "./c.mjs";
+import { chromiumRuntimes } from "./chromium.mjs";
 import { goRuntime } from "./go.mjs";
+import { javaRuntime } from "./java.mjs";
 import { portable, v8 } from "./node.mjs";
+import { pythonRuntime } from "./python.mjs";
 
-const runtimes = [v8, portable, goRuntime, cRuntime];
+const runtimes = [v8, portable, goRuntime, cRuntime, pythonRuntime, javaRuntime, ...chromiumRuntimes];
 
 const wanted = process.argv.slice(2);
 const chosen = runtimes.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
