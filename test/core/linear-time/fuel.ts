@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { freshWasm, root } from "../builds.ts";
 
 /** A Python that has wasmtime; .ci/install makes one. */
-export const python = process.env.MTA_STS_WASMTIME_PYTHON ?? "/var/cache/mta-sts-engine/wasmtime/bin/python";
+export const python = process.env.MTA_STS_WASMTIME_PYTHON ?? "/var/cache/mta-sts-engine/python/bin/python";
 
 export const hasWasmtime = spawnSync(python, ["-c", "import wasmtime"]).status === 0;
 
