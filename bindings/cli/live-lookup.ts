@@ -12,6 +12,7 @@ import { Answerer } from "../postfix/answer.ts";
 import type { Flavour } from "../postfix/policy-line.ts";
 import { progress } from "./output.ts";
 import { daneFor, dnsClientFor, fetcherFor } from "./outside.ts";
+import type { DaneLook } from "./query-dane.ts";
 
 /** Everything one look at a domain found, and what Postfix would be told by a daemon that knew nothing before. */
 export interface LiveLookup {
@@ -25,6 +26,7 @@ export interface LiveLookup {
   readonly parsed: ParsedPolicy | null;
   readonly mx: DnsOutcome<MxRecord>;
   readonly hosts: readonly MxVerdict[];
+  readonly dane: DaneLook;
   /** The socketmap reply for each flavour that Postfix uses. */
   readonly replies: Readonly<Record<"postfix" | "postfix310", string>>;
 }
@@ -65,8 +67,22 @@ export async function lookUpLive(domain: string, config: Config): Promise<LiveLo
     const parsed = fetched?.ok ? core.parsePolicy(fetched.body, config.policy.leniency) : null;
     progress("testing whether the resolver validates, and looking for TLSA records");
     await dane?.start();
+    const late = AbortSignal.timeout(BESIDE_FETCH);
+    const findings = (await dane?.find({ domain, port: 25, bracketed: false }, late)) ?? null;
+    const look = { state: dane?.text ?? "off", findings };
     const replies = await repliesTo(decision, mx, core, dane);
-    return { domain, decision, record, selected, fetched, parsed, mx, hosts: judge(decision, mx, core), replies };
+    return {
+      domain,
+      decision,
+      record,
+      selected,
+      fetched,
+      parsed,
+      mx,
+      hosts: judge(decision, mx, core),
+      dane: look,
+      replies,
+    };
   } finally {
     await engine.close();
     await fetcher.close();

@@ -7,6 +7,7 @@ import { type DomainView, describeView, styledMode } from "./domain-view.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { characterStrings, type LiveLookup, type MxVerdict } from "./live-lookup.ts";
 import { labelled, styled } from "./output.ts";
+import { daneJson, daneMeaning, daneText } from "./query-dane.ts";
 import { duration, octets, placeOf } from "./wording.ts";
 
 /** What the daemon said, or why it said nothing. */
@@ -42,6 +43,7 @@ export function toJson(found: LiveLookup, daemon: DaemonAnswer) {
     record: recordJson(found),
     policy: policyJson(found),
     mx: mxJson(found),
+    dane: daneJson(found.dane),
     postfix: found.replies,
     daemon,
   } as const;
@@ -81,6 +83,7 @@ export function toText(found: LiveLookup, daemon: DaemonAnswer): string {
     labelled("TXT record", recordSection(found)),
     ...(found.fetched === null ? [] : [labelled("Policy", policyText(found))]),
     labelled("MX hosts", mxText(found)),
+    labelled("DANE", daneText(found.dane)),
     labelled("Meaning", meaning(found)),
     labelled("Postfix", postfixText(found)),
     labelled("Daemon", daemonText(daemon)),
@@ -149,10 +152,10 @@ function hostText({ host, permittedBy }: MxVerdict, { policy }: Decision): strin
 }
 
 function meaning({ decision, replies, hosts }: LiveLookup): string {
+  const dane = daneMeaning(replies.postfix);
+  if (dane !== null) return dane;
   if (decision.verdict === "temp")
     return "it cannot be said now whether there is a policy; mail stays queued and is tried again";
-  if (replies.postfix.startsWith("TEMP"))
-    return "the policy needs the MX names, which DNS does not give; mail stays queued";
   switch (decision.policy?.mode) {
     case "enforce":
       return isUnmatched(replies.postfix)

@@ -60,18 +60,14 @@ for (const [flavour, map] of [
     const ask = async (key: string) =>
       (await site.postfix("main").postmapQuery(key, { inet: "127.0.0.1:8461" }, map)).stdout.trim();
 
-    it.each(cases)("$title", ({ domain, outcome }) => {
-      const what = sent.get(domain) as Sent;
-      // An alias is reached under its own name and known by that of its target.
-      expectOutcome(what, outcome, map);
-    });
+    for (const { title: what, domain, outcome } of cases)
+      it(what, () => expectOutcome(sent.get(domain) as Sent, outcome, map));
 
-    it.each(cases.filter(({ title }) => /^TLSA (match|mismatch|unusable|failed|forged|bogus),/.test(title)))(
-      "by the answer alone, whatever Postfix's own level is: $title",
-      async ({ domain, outcome }) => {
+    const decided = /^TLSA (match|mismatch|unusable|failed|forged|bogus),/;
+    for (const { title: what, domain, outcome } of cases.filter(({ title }) => decided.test(title)))
+      it(`by the answer alone, whatever Postfix's own level is: ${what}`, async () => {
         expectOutcome(await site.send("may", { to: `b@${domain}` }), outcome, map);
-      },
-    );
+      });
 
     it("makes no connection to a host whose TLSA lookup fails (R-7672-2.1.2-03, R-7672-10-01)", async () => {
       for (const { domain, title: what } of cases.filter(({ title }) => /^TLSA (failed|forged)/.test(title)))

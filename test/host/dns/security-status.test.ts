@@ -61,6 +61,23 @@ describe("the AD bit", () => {
     expect(await client([dns], ["127.0.0.1"]).txt(NAME)).toMatchObject({ kind: "records", secure: true });
   });
 
+  it("is asked of nobody else where only trusted resolvers will do: their failure is not made insecure by another's answer (R-7672-2.1.1-02)", async () => {
+    const trusted = await server(() => ({ rcode: 2 }));
+    const other = await server(() => ({ answers: [answer] }), "127.0.0.2");
+    const ask = (trustAd: string[], onlyTrusted: boolean) => {
+      const made = createDnsClient({ servers: [trusted.text, other.text], attempts: 1, trustAd, onlyTrusted });
+      cleanups.push(() => made.close());
+      return made.txt(NAME);
+    };
+    expect(await ask(["127.0.0.1"], true)).toMatchObject({ kind: "failed", reason: "servfail" });
+    expect(other.queries).toEqual([]);
+    expect(await ask(["127.0.0.2"], true)).toMatchObject({ kind: "records" });
+    expect(await ask([], true)).toMatchObject({
+      kind: "failed",
+      detail: expect.stringContaining("no resolver to ask"),
+    });
+  });
+
   it.each([
     ["127.0.0.1", true],
     ["127.0.0.53", true],
