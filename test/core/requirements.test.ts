@@ -105,6 +105,18 @@ describe("docs/requirements.md", () => {
     expect(binding.map(({ id }) => id).filter((id) => !cited.has(id))).toEqual([]);
   });
 
+  it("has every MUST of DANE (section I), of DANE with MTA-STS (J) and of routing (J2) shown by a test, REQUIRETLS left out", () => {
+    const binding = requirements.filter(
+      ({ id, section, level }) => /^(I|J|J2)$/.test(section) && level.includes("MUST") && !id.startsWith("R-8689"),
+    );
+    const cited = citedByCoreTests();
+    for (const file of sources(join(root, "test")))
+      if (/(\.test|cases)\.ts$/.test(file))
+        for (const [id] of withoutComments(readFileSync(join(root, file), "utf8")).matchAll(REQUIREMENT)) cited.add(id);
+    expect(binding.length).toBeGreaterThan(40);
+    expect(binding.map(({ id }) => id).filter((id) => !cited.has(id))).toEqual([]);
+  });
+
   it("gives every vector an id that exists", () => {
     for (const file of vectorFiles())
       for (const { req, name } of readVectors<{ vectors: readonly Vector[] }>(file).vectors) {

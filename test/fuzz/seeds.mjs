@@ -48,11 +48,47 @@ function histories() {
 }
 
 const VERDICTS = ["none", "policy", "temp"];
+const STATES = ["unknown", "usable", "unusable", "absent", "insecure", "failed", "no-address", "address-failed"];
 
 function planSeed(v) {
   const text = v.policy === undefined ? Buffer.alloc(0) : joined(v.policy);
   const hosts = list((v.hosts ?? []).map(octets));
-  return Buffer.concat([Buffer.from([Math.max(0, VERDICTS.indexOf(v.verdict)), 0]), u16(text.length), text, hosts]);
+  const facts = v.dane === undefined ? 0 : 1 | (v.dane.mx === "secure" ? 2 : 0) | (v.dane.mandatory ? 4 : 0);
+  const withStates = Buffer.concat(
+    (v.hosts ?? []).map((host, i) =>
+      Buffer.concat([list([octets(host)]), u16(Math.max(0, STATES.indexOf(v.dane?.states[i])))]),
+    ),
+  );
+  const head = Buffer.from([Math.max(0, VERDICTS.indexOf(v.verdict)), 0, facts]);
+  return Buffer.concat([head, u16(text.length), text, facts === 0 ? hosts : withStates]);
+}
+
+const sha = (name, text) => createHash(name).update(text).digest();
+
+/** As test/core/tlsa-records.ts makes them: a SEQUENCE around a name, its key one around "key of NAME". */
+const sequence = (text) => Buffer.concat([Buffer.from([0x30, text.length]), Buffer.from(text)]);
+const keyOf = (name) => sequence(`key of ${name.split("/").at(-1)}`);
+
+function tlsaRecord(record) {
+  if (record.rdata !== undefined) return octets(record.rdata);
+  if (Array.isArray(record)) return Buffer.concat([Buffer.from(record.slice(0, 3)), octets(record[3])]);
+  const [usage, selector, matching, name] = record.replace(/^short /, "").split(" ");
+  const selected = selector === "0" ? sequence(name) : keyOf(name);
+  const data = matching === "0" ? selected : sha(matching === "1" ? "sha256" : "sha512", selected);
+  return Buffer.concat([Buffer.from([usage, selector, matching].map(Number)), data]);
+}
+
+const u32 = (n) => Buffer.concat([u16(n & 0xffff), u16(n >>> 16)]);
+
+function certificateEntry(name) {
+  const [certificate, key] = [sequence(name), keyOf(name)];
+  const digests = [certificate, key].flatMap((text) => [sha("sha256", text), sha("sha512", text)]);
+  return Buffer.concat([...digests, u32(certificate.length), certificate, u32(key.length), key]);
+}
+
+function matchSeed(v) {
+  const records = list(v.records.map(tlsaRecord));
+  return Buffer.concat([u16(records.length), records, ...v.certificates.map(certificateEntry)]);
 }
 
 function judgeSeeds() {
@@ -69,6 +105,9 @@ function judgeSeeds() {
             names,
           ]),
         );
+  for (const chain of [1, 2, 4, 6, 7, 8])
+    for (const host of ["mx1.example.com", "other.test"])
+      seeds.push(Buffer.concat([Buffer.from([2, 0, 0, 0, 5, 4, chain]), Buffer.from(host), ZERO, names]));
   for (const chain of [1, 2, 3, 4, 5])
     seeds.push(Buffer.concat([Buffer.from([1, 0, 1, 0, 5, 4, chain]), Buffer.from("mx1.example.com"), ZERO, names]));
   return seeds;
@@ -83,6 +122,8 @@ const makers = {
   step: histories,
   plan: (p) => vectors(p, "plan").map(planSeed),
   judge: judgeSeeds,
+  tlsa_usable: (p) => vectors(p, "tlsa").map((v) => list(v.records.map(tlsaRecord))),
+  tlsa_match: (p) => vectors(p, "tlsa-match").map(matchSeed),
 };
 
 /** Writes the seeds of a target into `folder`, named by their content. */
