@@ -28,10 +28,14 @@ function runOne(core: CoreExports, { name, property }: Agreement, inputs: number
   return { name, inputs, seconds: (performance.now() - started) / 1000, verdicts };
 }
 
-/** Throws with the smallest input found on which core and oracle differ. */
-export function* runGenerated(core: CoreExports, inputs: number, seed: number): Generator<Count> {
+/**
+ * Throws with the smallest input found on which core and oracle differ. `only` leaves out agreements whose name does not
+ * begin so; the others get the inputs that they would get beside them.
+ */
+export function* runGenerated(core: CoreExports, inputs: number, seed: number, only = ""): Generator<Count> {
   const whole = agreements.reduce((sum, { share }) => sum + share, 0);
-  for (const one of agreements) yield runOne(core, one, Math.ceil((inputs * one.share) / whole), seed);
+  for (const one of agreements.filter(({ name }) => name.startsWith(only)))
+    yield runOne(core, one, Math.ceil((inputs * one.share) / whole), seed);
 }
 
 export const verdictList = ({ verdicts }: Count): string =>

@@ -100,17 +100,27 @@ const moves: fc.Arbitrary<Move> = fc.record({
 });
 /** Ids that change all the time, within an hour or two. */
 const churning: fc.Arbitrary<Move> = fc.record({
-  wait: fc.constantFrom(0, 1, 1, 5, 30, 60, 61, 120, 300),
+  wait: fc.constantFrom(0, 0, 0, 0, 0, 1, 59, 60, 61, 300, 3540, 3600),
   kind: fc.constantFrom<CacheEvent["kind"]>("lookup", "record", "record", "policy", "recheck", "recheck"),
   record: fc.integer({ min: 1, max: 9 }).map((id) => txt(`v=STSv1; id=${id};`)),
   ttl: fc.constantFrom(0, 60, 300),
   body: fc.constantFrom(null, null, BODIES[0] ?? "", BODIES[2] ?? "", "not a policy"),
   aborted: fc.constant(false),
 });
+/** A policy that was found once, whose host is down for hours. */
+const failing: fc.Arbitrary<Move> = fc.record({
+  wait: fc.constantFrom(0, 0, 0, 300, 600, 1200, 2400, 3600, 43_200),
+  kind: fc.constantFrom<CacheEvent["kind"]>("lookup", "record", "policy", "refresh"),
+  record: fc.constantFrom(txt("v=STSv1; id=1;"), "none"),
+  ttl: fc.constantFrom(60, 300),
+  body: fc.constantFrom(null, null, null, null, null, null, BODIES[0] ?? ""),
+  aborted: fc.constant(false),
+});
 const many = { minLength: 1, maxLength: 60, size: "max" } as const;
 export const histories: fc.Arbitrary<Move[]> = fc.oneof(
   { weight: 3, arbitrary: fc.array(moves, many) },
   { weight: 1, arbitrary: fc.array(churning, many) },
+  { weight: 1, arbitrary: fc.array(failing, many) },
 );
 export const options = fc.constantFrom<OnDiscoveryFailure>("defer-briefly", "defer-briefly", "deliver", "defer");
 
