@@ -350,6 +350,20 @@ describe.each(builds)("malformed requests, $name build", ({ exports, core }) => 
       expect(callText(exports, "mtasts_record_select", rrset)).toMatchObject({ status: abi.E_REQUEST, offset });
   });
 
+  it.each([
+    ["mtasts_step", record, [abi.Q_DOMAIN, abi.Q_STATE, abi.Q_DATA]],
+    ["mtasts_step", policy, [abi.Q_DOMAIN, abi.Q_STATE, abi.Q_DATA, abi.Q_TYPE]],
+    ["mtasts_plan", plan, [abi.P_POLICY, abi.P_HOSTS]],
+    ["mtasts_judge", judge, [abi.J_NAMES, abi.J_HOST]],
+  ] as const)("%s refuses a part that ends one octet behind the request", (name, request, parts) => {
+    const view = new DataView(request.buffer, request.byteOffset);
+    for (const part of parts) {
+      const length = request.length - view.getUint32(part, true) + 1;
+      const { status, offset } = callFrame(exports, name, withField(request, part + 4, length));
+      expect([status, offset]).toEqual([abi.E_REQUEST, part]);
+    }
+  });
+
   it("step refuses an RRset that is cut and names the field that points to it", () => {
     const length = new DataView(record.buffer).getUint32(abi.Q_DATA + 4, true);
     for (let n = 1; n < length; n++)

@@ -47,6 +47,31 @@ function histories() {
   return all.flatMap((events) => [0, 1, 2].map((mode) => Buffer.concat([Buffer.from([mode, mode * 7]), ...events])));
 }
 
+/** Target's mark 255 and a whole request: numbers by offset, then the parts by the field that points to them. */
+function raw(size, numbers, parts) {
+  const head = Buffer.alloc(size);
+  let at = size;
+  for (const [field, value] of Object.entries(numbers)) head.writeUInt32LE(value, Number(field));
+  for (const [field, part] of Object.entries(parts)) {
+    head.writeUInt32LE(at, Number(field));
+    head.writeUInt32LE(part.length, Number(field) + 4);
+    at += part.length;
+  }
+  return Buffer.concat([Buffer.from([255]), head, ...Object.values(parts)]);
+}
+
+const NAMES = list([Buffer.from("mx1.example.com"), Buffer.from("*.example.net")]);
+const DOMAIN = Buffer.from("example.com");
+const TEXT_PLAIN = Buffer.from("text/plain");
+const STEP = { 0: 1, 8: 2_000_000_000, 12: 1000, 20: 1 };
+const rawSteps = () => [
+  raw(136, { ...STEP, 4: 1 }, { 44: DOMAIN }),
+  raw(136, { ...STEP, 4: 2, 60: 1, 64: 300 }, { 44: DOMAIN, 72: RRSET("a1") }),
+  raw(136, { ...STEP, 4: 3, 88: 1000, 96: 1 }, { 44: DOMAIN, 80: TEXT_PLAIN, 72: BODY("enforce", 86400) }),
+];
+const rawPlans = () => [raw(32, { 0: 1, 4: 1 }, { 8: BODY("enforce", 86400), 20: NAMES })];
+const rawJudges = () => [raw(48, { 0: 1, 4: 1, 20: 5, 24: 0x303 }, { 32: NAMES, 40: Buffer.from("mx1.example.com") })];
+
 const VERDICTS = ["none", "policy", "temp"];
 const STATES = ["unknown", "usable", "unusable", "absent", "insecure", "failed", "no-address", "address-failed"];
 
@@ -92,7 +117,6 @@ function matchSeed(v) {
 }
 
 function judgeSeeds() {
-  const names = list([Buffer.from("mx1.example.com"), Buffer.from("*.example.net")]);
   const seeds = [];
   for (const action of [1, 3, 4])
     for (const session of [1, 2, 3, 4, 5])
@@ -102,14 +126,14 @@ function judgeSeeds() {
             Buffer.from([action, action === 4 ? 1 : 0, session & 1, session >> 2, session, 3, 0]),
             Buffer.from(host),
             ZERO,
-            names,
+            NAMES,
           ]),
         );
   for (const chain of [1, 2, 4, 6, 7, 8])
     for (const host of ["mx1.example.com", "other.test"])
-      seeds.push(Buffer.concat([Buffer.from([2, 0, 0, 0, 5, 4, chain]), Buffer.from(host), ZERO, names]));
+      seeds.push(Buffer.concat([Buffer.from([2, 0, 0, 0, 5, 4, chain]), Buffer.from(host), ZERO, NAMES]));
   for (const chain of [1, 2, 3, 4, 5])
-    seeds.push(Buffer.concat([Buffer.from([1, 0, 1, 0, 5, 4, chain]), Buffer.from("mx1.example.com"), ZERO, names]));
+    seeds.push(Buffer.concat([Buffer.from([1, 0, 1, 0, 5, 4, chain]), Buffer.from("mx1.example.com"), ZERO, NAMES]));
   return seeds;
 }
 
@@ -119,9 +143,9 @@ const makers = {
   mx_match: (p) => vectors(p, "mx").map((v) => Buffer.concat([joined(v.pattern), ZERO, joined(v.host)])),
   dnsid_match: (p) =>
     vectors(p, "identities").map((v) => Buffer.concat([joined(v.host), ZERO, list(v.names.map(octets))])),
-  step: histories,
-  plan: (p) => vectors(p, "plan").map(planSeed),
-  judge: judgeSeeds,
+  step: () => [...histories(), ...rawSteps()],
+  plan: (p) => [...vectors(p, "plan").map(planSeed), ...rawPlans()],
+  judge: () => [...judgeSeeds(), ...rawJudges()],
   tlsa_usable: (p) => vectors(p, "tlsa").map((v) => list(v.records.map(tlsaRecord))),
   tlsa_match: (p) => vectors(p, "tlsa-match").map(matchSeed),
 };
