@@ -12,7 +12,8 @@ import {
   nameOf,
 } from "./names.ts";
 import { type PlanEntry, type PlanRequest, plan } from "./plan.ts";
-import { runStep, type StepRequest, type StepResult } from "./step.ts";
+import { replayStep, runStep, type StepListener, type StepRequest, type StepResult } from "./step.ts";
+import type { RecordedStep } from "./step-record.ts";
 
 export interface CoreError {
   readonly ok: false;
@@ -69,6 +70,8 @@ export function txtRdata(record: TxtRecord): Uint8Array {
  */
 export class Core {
   readonly #areas: Areas;
+  /** Hears every step; null: nobody does. */
+  onStep: StepListener | null = null;
 
   constructor(exports: CoreExports) {
     this.#areas = new Areas(exports);
@@ -133,7 +136,12 @@ export class Core {
 
   /** The cache behaviour: state and event -> effects (docs/abi.md "step"). */
   step(request: StepRequest): StepResult {
-    return runStep(this.#areas, request);
+    return runStep(this.#areas, request, this.onStep);
+  }
+
+  /** The same call once more, from the bytes of a record. Null: it does not fit the IN area. */
+  replay(request: Uint8Array): Omit<RecordedStep, "request"> | null {
+    return replayStep(this.#areas, request);
   }
 
   /** What to do with each MX host under a decision; entries in the order of `hosts`. */
