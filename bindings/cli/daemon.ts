@@ -8,10 +8,12 @@ import { steadyTime, systemClock } from "../../host/engine/clock.ts";
 import { createEngine, type Engine } from "../../host/engine/engine.ts";
 import type { PolicyFetcher } from "../../host/https/types.ts";
 import type { QuestionOptions } from "../../host/mx/question.ts";
+import { DecisionRecorder } from "../../host/observe/decision-recorder.ts";
 import { observeStore } from "../../host/observe/engine-observer.ts";
 import { createObserveServer, type Health } from "../../host/observe/http.ts";
 import { createLog, type Log } from "../../host/observe/log.ts";
 import { createMetrics, type Metrics } from "../../host/observe/metrics.ts";
+import { printable } from "../../host/observe/printable.ts";
 import { MemoryStore } from "../../host/store/memory.ts";
 import type { StoreListener, StoreStatus } from "../../host/store/notice.ts";
 import { openPolicyStore } from "../../host/store/policy-store.ts";
@@ -20,6 +22,7 @@ import { Answerer } from "../postfix/answer.ts";
 import { PostfixServer } from "../postfix/server.ts";
 import type { DaemonStatus } from "./control-protocol.ts";
 import { createControlServer } from "./control-server.ts";
+import { CommandFailure, EXIT } from "./exit-codes.ts";
 import { type LineQuestions, startLineServer } from "./line-listeners.ts";
 import { byDeadline, cannotListen, listenerName, openServer, prepareControlDirectory, targetOf } from "./listeners.ts";
 import { Observers } from "./observers.ts";
@@ -42,6 +45,12 @@ type MtaServer = Pick<PostfixServer, "ports" | "connections" | "close">;
 
 type DaemonStore = PolicyStore & { status(): StoreStatus };
 
+/** Where decisions are recorded, and how many bytes of them at most. */
+export interface Recording {
+  readonly path: string;
+  readonly maxBytes: number;
+}
+
 /** What the store takes for the time, in Unix seconds. */
 const unixNow = steadyTime(systemClock());
 
@@ -57,6 +66,7 @@ export class Daemon {
   readonly #http: HttpServer[] = [];
   readonly #cleanUps: (() => Promise<void>)[] = [];
   readonly #listening: string[] = [];
+  readonly #recording: Recording | null;
   #dns: DnsClient | null = null;
   #dane: Dane | null = null;
   #fetcher: PolicyFetcher | null = null;
@@ -64,8 +74,9 @@ export class Daemon {
   #engine: Engine | null = null;
   #serving = false;
 
-  private constructor(config: Config) {
+  private constructor(config: Config, recording: Recording | null) {
     this.#config = config;
+    this.#recording = recording;
     this.#metrics = createMetrics({ version: VERSION });
     this.log = createLog({
       ...config.log,
@@ -78,8 +89,8 @@ export class Daemon {
    * Starts everything, or nothing.
    * @throws CommandFailure when an address cannot be listened on, StoreError when an operator must look at the store.
    */
-  static async start(config: Config): Promise<Daemon> {
-    const daemon = new Daemon(config);
+  static async start(config: Config, recording: Recording | null = null): Promise<Daemon> {
+    const daemon = new Daemon(config, recording);
     try {
       await daemon.#open();
     } catch (error) {
@@ -92,6 +103,7 @@ export class Daemon {
   async #open(): Promise<void> {
     const { dns, https, policy } = this.#config;
     const core = await loadCore();
+    if (this.#recording) this.#record(core, this.#recording);
     this.#dns = dnsClientFor(dns);
     this.#fetcher = fetcherFor(https, core, this.#dns);
     this.#store = await this.#openStore();
@@ -127,6 +139,21 @@ export class Daemon {
     });
     if (this.#dane === null) this.log.event("dane-disabled", {});
     else await this.#dane.start();
+  }
+
+  /** Every decision goes to a file; when that ends, the daemon goes on without it. */
+  #record(core: Core, { path, maxBytes }: Recording): void {
+    const onEnd = (detail: string): void => {
+      core.onStep = null;
+      this.log.event("record-ended", { path, detail });
+    };
+    try {
+      const recorder = new DecisionRecorder({ path, maxBytes, program: `mta-sts ${VERSION}`, onEnd });
+      core.onStep = (request, step) => recorder.record(request, step);
+      this.#cleanUps.push(async () => recorder.close());
+    } catch (error) {
+      throw new CommandFailure(EXIT.usage, `cannot record to ${printable(path)}: ${(error as Error).message}`);
+    }
   }
 
   async #openStore(): Promise<DaemonStore> {

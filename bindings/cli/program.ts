@@ -7,6 +7,7 @@ import { addOpenSmtpdTable } from "./opensmtpd-table-command.ts";
 import { addParsePolicy } from "./policy-command.ts";
 import { addQuery } from "./query-command.ts";
 import { addParseRecord } from "./record-command.ts";
+import { addReplay } from "./replay-command.ts";
 import { addServe } from "./serve-command.ts";
 import { VERSION } from "./version.ts";
 
@@ -39,6 +40,7 @@ export function createProgram(): Command {
   addParseRecord(program);
   addCache(program);
   addExplain(program);
+  addReplay(program);
   addEximConfig(program);
   addOpenSmtpdTable(program);
   return program;

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError } from "../../host/config/problem.ts";
 import { createLog } from "../../host/observe/log.ts";
 import { printable } from "../../host/observe/printable.ts";
@@ -18,6 +18,7 @@ Examples:
   $ mta-sts serve                                   built-in defaults, or /etc/mta-sts/config.yaml if there is one
   $ mta-sts serve --config ./mta-sts.yaml
   $ MTA_STS_LOG_LEVEL=debug mta-sts serve
+  $ mta-sts serve --record /var/lib/mta-sts/decisions.jsonl    for a bug report: domains, records, policies; no mail
   $ postmap -q example.com socketmap:inet:127.0.0.1:8461:postfix
 
 In main.cf: smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8461:postfix
@@ -29,13 +30,26 @@ export function addServe(program: Command): void {
     .command("serve")
     .description("run the daemon that answers MTAs")
     .option("--config <file>", "YAML configuration (default: /etc/mta-sts/config.yaml, else built-in defaults)")
+    .option("--record <file>", "write every decision to this new file, for `mta-sts replay`")
+    .option("--record-limit <MiB>", "size at which the record ends; the daemon goes on", mebibytes, 256)
     .addHelpText("after", EXAMPLES)
-    .action(async (options: { readonly config?: string }) => serve(options.config));
+    .action(async (options: Options) => serve(options));
 }
 
-async function serve(configFile: string | undefined): Promise<void> {
+interface Options {
+  readonly config?: string;
+  readonly record?: string;
+  readonly recordLimit: number;
+}
+
+function mebibytes(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("a whole number of MiB, at least 1");
+  return Number(text);
+}
+
+async function serve(options: Options): Promise<void> {
   const stop = stopSignals();
-  const daemon = await start(configFile);
+  const daemon = await start(options);
   onFault(daemon);
   const cause = await stop;
   const late = setTimeout(() => {
@@ -60,14 +74,15 @@ function stopSignals(): Promise<string> {
   });
 }
 
-async function start(configFile: string | undefined): Promise<Daemon> {
+async function start({ config, record, recordLimit }: Options): Promise<Daemon> {
   try {
     refuseUnsafeEnvironment();
   } catch (error) {
     throw new CommandFailure(EXIT.usage, (error as Error).message, { cause: error });
   }
   try {
-    return await Daemon.start(readConfig(configFile));
+    const recording = record === undefined ? null : { path: record, maxBytes: recordLimit * 1048576 };
+    return await Daemon.start(readConfig(config), recording);
   } catch (error) {
     if (error instanceof CommandFailure && error.exitCode === EXIT.usage) logConfigError(error);
     if (!(error instanceof StoreError)) throw error;

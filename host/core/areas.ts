@@ -119,6 +119,16 @@ export class Areas {
     return this.#bytes.slice(at, at + length);
   }
 
+  /** A copy of OUT, header and payload, as the last call left it. */
+  get output(): Uint8Array {
+    return this.bytes.slice(this.#out, this.#out + OUT_HEADER + this.payloadLength);
+  }
+
+  /** A copy of the request. */
+  request(length: number): Uint8Array {
+    return this.bytes.slice(this.in, this.in + length);
+  }
+
   payloadText(offset: number, length: number): string {
     const at = this.#out + OUT_HEADER + offset;
     return this.#text.toString("latin1", at, at + length);

@@ -14,7 +14,8 @@ import {
   nameOf,
 } from "./names.ts";
 import { type PlanEntry, type PlanRequest, plan } from "./plan.ts";
-import { runStep, type StepRequest, type StepResult } from "./step.ts";
+import { replayStep, runStep, type StepListener, type StepRequest, type StepResult } from "./step.ts";
+import type { RecordedStep } from "./step-record.ts";
 import {
   type PeerCertificate,
   type TlsaBase,
@@ -80,6 +81,8 @@ export function txtRdata(record: TxtRecord): Uint8Array {
  */
 export class Core {
   readonly #areas: Areas;
+  /** Hears every step; null: nobody does. */
+  onStep: StepListener | null = null;
 
   /** `again` makes another instance of the same module, for after a trap. */
   constructor(exports: CoreExports, again?: () => CoreExports) {
@@ -147,7 +150,12 @@ export class Core {
 
   /** The cache behaviour: state and event -> effects (docs/abi.md "step"). */
   step(request: StepRequest): StepResult {
-    return runStep(this.#areas, request);
+    return runStep(this.#areas, request, this.onStep);
+  }
+
+  /** The same call once more, from the bytes of a record. Null: it does not fit the IN area. */
+  replay(request: Uint8Array): Omit<RecordedStep, "request"> | null {
+    return replayStep(this.#areas, request);
   }
 
   /** What to do with each MX host under a decision; entries in the order of `hosts`. */

@@ -25,6 +25,7 @@ import {
   VERDICTS,
   type Verdict,
 } from "./names.ts";
+import type { RecordedStep } from "./step-record.ts";
 
 export type StepEvent =
   | { readonly kind: "lookup" | "deadline" | "recheck" }
@@ -299,9 +300,20 @@ function readEffects(areas: Areas): Effect[] {
   return effects;
 }
 
-export function runStep(areas: Areas, request: StepRequest): StepResult {
+/** Hears every step as bytes, right after it was made. */
+export type StepListener = (request: StepRequest, step: RecordedStep) => void;
+
+export function runStep(areas: Areas, request: StepRequest, listener: StepListener | null): StepResult {
   const length = writeRequest(areas, request);
   const status = areas.call((core) => core.mtasts_step(areas.in, length));
+  listener?.(request, { request: areas.request(length), status, output: areas.output });
   if (status >= 0) return { ok: true, effects: readEffects(areas) };
   return { ok: false, code: nameOf(ERRORS, status)[0], offset: areas.errorOffset };
+}
+
+/** Makes a recorded step again. Null: the request does not fit the IN area. */
+export function replayStep(areas: Areas, request: Uint8Array): Omit<RecordedStep, "request"> | null {
+  if (!areas.write(request, 0)) return null;
+  const status = areas.call((core) => core.mtasts_step(areas.in, request.length));
+  return { status, output: areas.output };
 }

@@ -156,6 +156,11 @@ export const EVENTS = {
     sentence: "the store could not be read ({detail}); {outcome}",
     todo: "check the disk and the store's file",
   },
+  "record-ended": {
+    level: "warn",
+    sentence: "decisions are no longer recorded in {path}: {detail}",
+    todo: "to go on, restart with --record and a new file",
+  },
   "answer-temp": {
     level: "warn",
     sentence: "{domain}: answered TEMP, {reason} ({detail}); the mail stays queued and is tried again",

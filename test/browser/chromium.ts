@@ -7,7 +7,7 @@ const PROGRAM = "/usr/bin/chromium";
 /** Why no Chromium can run here; undefined when it can. */
 export const whyNoChromium = existsSync(PROGRAM)
   ? undefined
-  : process.env["MTA_STS_TEST_ALL"] === "1"
+  : process.env.MTA_STS_TEST_ALL === "1"
     ? undefined
     : `no ${PROGRAM}`;
 

@@ -39,7 +39,7 @@ describe.skipIf(whyNoChromium)(whyNoChromium === undefined ? title : `${title} [
 
 /** For the matrix of `npm run test:embed`: every vector that made calls, all of which were answered alike. */
 function report(build: string): void {
-  const target = process.env["MTA_STS_VECTOR_REPORT"];
+  const target = process.env.MTA_STS_VECTOR_REPORT;
   if (target === undefined) return;
   const files = Object.fromEntries([...vectors].map(([file, titles]) => [file, { passed: titles.size, failed: 0 }]));
   writeFileSync(`${target}.${build}`, `${JSON.stringify({ files }, null, 2)}\n`);

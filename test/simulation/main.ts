@@ -69,7 +69,17 @@ async function main(): Promise<void> {
   sayFailure(done, wish);
   const years = done.seconds / 31_557_600;
   const { rss } = process.memoryUsage();
-  const figures = { ...wish, deliveries: done.deliveries, episodes: done.episodes, years, took, rss, hash: done.hash };
+  const failed = done.failed !== null;
+  const figures = {
+    ...wish,
+    failed,
+    deliveries: done.deliveries,
+    episodes: done.episodes,
+    years,
+    took,
+    rss,
+    hash: done.hash,
+  };
   if (wish.json) console.log(JSON.stringify({ ...figures, counts: Object.fromEntries(done.tally.counts) }));
   else {
     sayCounts(done);
