@@ -124,6 +124,11 @@ export class Site {
     return reply;
   }
 
+  /** Waits until no query and no fetch is under way. */
+  settled(): Promise<void> {
+    return eventually("nothing is under way", async () => (await this.metric("mta_sts_flights")) === 0);
+  }
+
   /** The first line of an event about a domain, now or when it comes. */
   event(name: string, domain: string): Promise<LogLine> {
     return this.daemon.event(name, (line) => line.domain === domain);
