@@ -104,6 +104,7 @@ describe("TLS to the policy host", () => {
     await site.world.domain(domain, { policy: { mode: "enforce", mx: ["mx.attacker.test"], maxAge: WEEK } });
     site.clock.pass(700);
     expect(await site.askAndLook(domain)).toBe(secured(domain));
+    await site.settled();
     expect(site.gets(domain)).toBe(1);
     await site.world.setId(domain, "2");
     site.clock.pass(700);
