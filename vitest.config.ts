@@ -41,9 +41,8 @@ export default defineConfig({
         fileParallelism: false,
         globalSetup: ["./test/haraka/packed-plugin.ts"],
       }),
-<<<<<<< HEAD
-      project("attacks", ["test/attacks/**/*.test.ts"], { testTimeout: 60_000 }),
-      project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 120_000 }),
+      project("attacks", ["test/attacks/**/*.test.ts"], { testTimeout: 120_000 }),
+      project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 120_000, hookTimeout: 180_000 }),
       project("dane", ["test/dane/**/*.test.ts", "test/haraka/dane.test.ts"], {
         testTimeout: 120_000,
         hookTimeout: 120_000,
@@ -51,10 +50,6 @@ export default defineConfig({
         globalSetup: ["./test/haraka/packed-plugin.ts"],
       }),
       project("browser", ["test/browser/**/*.test.ts"], { testTimeout: 120_000, fileParallelism: false }),
-=======
-      project("attacks", ["test/attacks/**/*.test.ts"], { testTimeout: 120_000 }),
-      project("faults", ["test/faults/**/*.test.ts"], { testTimeout: 120_000, hookTimeout: 180_000 }),
->>>>>>> i7a
       project("mtas", ["test/mtas/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },
