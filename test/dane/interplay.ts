@@ -1,18 +1,24 @@
 import type { Outcome } from "../postfix/delivery-cases.ts";
-import { type DaneColumn, type PostfixCase, postfixCell, type StsColumn } from "./postfix-cases.ts";
+import {
+  DANE_STATES,
+  type DaneColumn,
+  nameOf,
+  type PostfixCase,
+  postfixCell,
+  STS_STATES,
+  type StsColumn,
+} from "./postfix-cases.ts";
 
 /** One row of the table in docs/dane.md: a DANE state, an MTA-STS state, and the tests that show what becomes of mail. */
 export interface InterplayRow {
   readonly dane: DaneColumn;
   readonly sts: StsColumn;
   readonly postfix: PostfixCase;
-  /** Name of a case of test/haraka/dane-cases.ts; null: not run as a row of its own. */
-  readonly haraka: string | null;
-  /** Title of a test of test/mtas/exim-dane.test.ts. */
+  /** Name of a case of test/haraka/dane-cases.ts. */
+  readonly haraka: string;
+  /** Title of a test of test/mtas/exim-dane.test.ts; null: not run as a row of its own. */
   readonly exim: string | null;
 }
-
-type Elsewhere = readonly [haraka: string | null, exim?: string];
 
 const EXIM = {
   alone: "uses DANE where there is no policy: delivers on a match, defers on a mismatch (R-7672-2.2-01)",
@@ -22,62 +28,20 @@ const EXIM = {
   failed: "defers while TLSA records cannot be looked up (R-MIX-01, R-7672-2.2-04)",
 } as const;
 
-/** Where else each row is shown. */
-const elsewhere: Readonly<Record<DaneColumn, Readonly<Record<StsColumn, Elsewhere>>>> = {
-  match: {
-    none: ["secure", EXIM.alone],
-    testing: ["testing-match"],
-    "enforce, listed": ["both-match", EXIM.match],
-    "enforce, not listed": ["both-unlisted", EXIM.unlisted],
-  },
-  mismatch: {
-    none: ["mismatch", EXIM.alone],
-    testing: ["testing-mismatch"],
-    "enforce, listed": ["both-mismatch", EXIM.mismatch],
-    "enforce, not listed": [null],
-  },
-  unusable: {
-    none: ["unusable"],
-    testing: [null],
-    "enforce, listed": ["both-unusable"],
-    "enforce, not listed": [null],
-  },
-  absent: {
-    none: ["absent"],
-    testing: [null],
-    "enforce, listed": ["both-absent"],
-    "enforce, not listed": [null],
-  },
-  insecure: {
-    none: ["insecure"],
-    testing: [null],
-    "enforce, listed": [null],
-    "enforce, not listed": [null],
-  },
-  failed: {
-    none: ["servfail"],
-    testing: [null],
-    "enforce, listed": ["both-servfail", EXIM.failed],
-    "enforce, not listed": [null],
-  },
-  forged: {
-    none: ["tampered-tlsa"],
-    testing: [null],
-    "enforce, listed": [null],
-    "enforce, not listed": [null],
-  },
-  bogus: {
-    none: ["bogus"],
-    testing: [null],
-    "enforce, listed": [null],
-    "enforce, not listed": [null],
-  },
+/** The rows that Exim's own DANE was run for. */
+const byExim: Readonly<Partial<Record<string, string>>> = {
+  "match, none": EXIM.alone,
+  "match, enforce, listed": EXIM.match,
+  "match, enforce, not listed": EXIM.unlisted,
+  "mismatch, none": EXIM.alone,
+  "mismatch, enforce, listed": EXIM.mismatch,
+  "failed, enforce, listed": EXIM.failed,
 };
 
-export const rows: readonly InterplayRow[] = (Object.keys(elsewhere) as DaneColumn[]).flatMap((dane) =>
-  (Object.keys(elsewhere[dane]) as StsColumn[]).map((sts) => {
-    const [haraka, exim = null] = elsewhere[dane][sts];
-    return { dane, sts, postfix: postfixCell(dane, sts), haraka, exim };
+export const rows: readonly InterplayRow[] = DANE_STATES.flatMap((dane) =>
+  STS_STATES.map((sts) => {
+    const postfix = postfixCell(dane, sts);
+    return { dane, sts, postfix, haraka: nameOf(postfix), exim: byExim[`${dane}, ${sts}`] ?? null };
   }),
 );
 
@@ -96,7 +60,7 @@ export function table(): string[] {
     row.sts,
     fateOf(row),
     row.postfix.title,
-    row.haraka === null ? "" : `\`${row.haraka}\``,
+    `\`${row.haraka}\``,
     row.exim ?? "",
   ]);
   const head = [

@@ -93,6 +93,9 @@ export function postfixCell(dane: DaneColumn, sts: StsColumn): PostfixCase {
   return { ...domain, ...(publish ? { tlsa: publish } : {}), title, outcome: outcomeOf(dane, sts, label) };
 }
 
+/** The label of a case's domain, by which the tests of other MTAs call it. */
+export const nameOf = ({ domain }: DaneDomain): string => domain.slice(0, domain.indexOf("."));
+
 /** Every DANE state with every MTA-STS state: the interplay table of docs/dane.md. */
 export const interplay: readonly PostfixCase[] = DANE_STATES.flatMap((dane) =>
   STS_STATES.map((sts) => postfixCell(dane, sts)),

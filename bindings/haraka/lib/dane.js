@@ -16,13 +16,16 @@ class Dane {
     if (mode === 'off') return
     // Nobody else is asked: the word of another resolver would pass for "insecure" where a believed one has failed.
     const dns = host.createDnsClient({ servers, trustAd, onlyTrusted: true })
-    const selfTest = new host.DnssecSelfTest({ dns, signed, bogus, onChange })
-    this.running = new host.Dane({ dns, core, selfTest, close: () => dns.close() })
+    this.selfTest = new host.DnssecSelfTest({ dns, signed, bogus, onChange })
+    this.running = new host.Dane({ dns, core, selfTest: this.selfTest, close: () => dns.close() })
   }
 
-  /** Resolves once it is known for the first time whether the resolver validates, in 2 s at the latest; never rejects. */
+  /**
+   * Resolves once it is known for the first time whether the resolver validates, after one DNS timeout at the latest: a
+   * slow answer must not open a window in which mail goes out without DANE. Never rejects.
+   */
   async start() {
-    await this.running?.start()
+    await this.selfTest?.start()
   }
 
   /** Does DANE apply at all? */
