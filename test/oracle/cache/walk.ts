@@ -113,14 +113,22 @@ const failing: fc.Arbitrary<Move> = fc.record({
   kind: fc.constantFrom<CacheEvent["kind"]>("lookup", "record", "policy", "refresh"),
   record: fc.constantFrom(txt("v=STSv1; id=1;"), "none"),
   ttl: fc.constantFrom(60, 300),
-  body: fc.constantFrom(null, null, null, null, null, null, BODIES[0] ?? ""),
+  body: fc.constant(null),
   aborted: fc.constant(false),
 });
+const found: Move[] = (["lookup", "record", "policy"] as const).map((kind) => ({
+  wait: 0,
+  kind,
+  record: txt("v=STSv1; id=1;"),
+  ttl: 300,
+  body: BODIES[0] ?? "",
+  aborted: false,
+}));
 const many = { minLength: 1, maxLength: 60, size: "max" } as const;
 export const histories: fc.Arbitrary<Move[]> = fc.oneof(
   { weight: 3, arbitrary: fc.array(moves, many) },
   { weight: 1, arbitrary: fc.array(churning, many) },
-  { weight: 1, arbitrary: fc.array(failing, many) },
+  { weight: 1, arbitrary: fc.array(failing, many).map((more) => [...found, ...more]) },
 );
 export const options = fc.constantFrom<OnDiscoveryFailure>("defer-briefly", "defer-briefly", "deliver", "defer");
 
