@@ -28,9 +28,9 @@ MTA_STS_SOCKET = ${socket}
 MTA_STS_CA = ${caFile}
 MTA_STS_DENY = ${directory}/deny-ca.pem
 MTA_STS_LOCAL = ${directory}/local.conf
-# Addresses that no MX host may have. To change it, define it before this file is included.
+# Addresses that no MX host may have (colons of IPv6 are doubled). To change it, define it before this file is included.
 .ifndef MTA_STS_IGNORE
-MTA_STS_IGNORE = 0.0.0.0 : 127.0.0.0/8
+MTA_STS_IGNORE = 0.0.0.0 : 127.0.0.0/8 : ::::1 : ::::
 .endif
 .ifdef _HAVE_DANE
 MTA_STS_NO_TLSA = eq{$tls_out_tlsa_usage}{0}

@@ -20,7 +20,7 @@ export interface QuestionOptions {
   readonly matchesMx: MatchesMx;
   /** Milliseconds a caller waits, whatever engine and DNS do. */
   readonly deadline: number;
-  /** Questions that may wait at once; one more is TEMP. */
+  /** Different questions that may wait at once; one more is TEMP. */
   readonly maxPending?: number;
 }
 
@@ -38,7 +38,7 @@ const MARGIN = 100;
 export class Questions {
   readonly #options: QuestionOptions;
   readonly #observer: QuestionObserver;
-  #pending = 0;
+  readonly #pending = new Map<string, Promise<Ruling>>();
 
   constructor(options: QuestionOptions, observer: QuestionObserver = {}) {
     this.#options = options;
@@ -49,28 +49,33 @@ export class Questions {
     return this.#options.matchesMx;
   }
 
-  /** `key` is a next hop as the MTA writes it, in Latin-1 characters. */
+  /** `key` is a next hop as the MTA writes it, in Latin-1 characters. Askers of the same domain share one question. */
   async ruling(key: string): Promise<Ruling> {
     const hop = classifyKey(Buffer.from(key, "latin1"));
     if (hop.kind === "none") return { kind: "none", domain: null };
+    const running = this.#pending.get(hop.domain);
+    if (running !== undefined) return running;
     const { maxPending = 1_000 } = this.#options;
-    if (this.#pending >= maxPending)
-      return this.#temp(hop.domain, "overloaded", `${this.#pending} lookups wait already`);
-    this.#pending++;
+    if (this.#pending.size >= maxPending)
+      return this.#temp(hop.domain, "overloaded", `${this.#pending.size} lookups wait already`);
+    const question = this.#guarded(hop).finally(() => this.#pending.delete(hop.domain));
+    this.#pending.set(hop.domain, question);
+    return question;
+  }
+
+  /** The MX hosts of a domain, within the deadline or a `limit` of its own. */
+  candidates(domain: string, limit = AbortSignal.timeout(this.#options.deadline)): Promise<MxCandidates> {
+    return findCandidates(domain, this.#options.lookupMx, limit);
+  }
+
+  async #guarded(hop: Extract<LookupKey, { kind: "domain" }>): Promise<Ruling> {
     try {
       return await this.#ask(hop);
     } catch (error) {
       this.#observer.failed?.(hop.domain, error);
       const detail = "the daemon failed on this domain, its log says how";
       return { kind: "temp", domain: hop.domain, reason: "internal-error", detail };
-    } finally {
-      this.#pending--;
     }
-  }
-
-  /** The MX hosts of a domain, within the deadline or a `limit` of its own. */
-  candidates(domain: string, limit = AbortSignal.timeout(this.#options.deadline)): Promise<MxCandidates> {
-    return findCandidates(domain, this.#options.lookupMx, limit);
   }
 
   async #ask({ domain }: Extract<LookupKey, { kind: "domain" }>): Promise<Ruling> {

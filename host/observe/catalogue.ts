@@ -138,7 +138,7 @@ export const METRICS = {
     kind: "counter",
     meaning: "Answers given to an MTA or a client; by kind of listener.",
     alert:
-      'a share of verdict="temp" above 5 % for 15 min: mail is waiting; verdict="error" above 0: main.cf names a wrong map.',
+      'a share of verdict="temp" above 5 % for 15 min: mail is waiting; verdict="error" above 0: an MTA asks for a map, or with a request, that does not exist; compare its configuration with docs/.',
     labels: { listener: LISTENERS, verdict: VERDICTS },
   },
   temp_total: {

@@ -55,6 +55,8 @@ export interface MxSession {
   /** Verbs, in order, for example ["EHLO", "STARTTLS", "EHLO", "MAIL"]. */
   readonly commands: string[];
   tls: "none" | "pending" | "established" | "failed";
+  /** The client took up a TLS session of an earlier connection. */
+  resumed: boolean;
   /** Why the handshake failed, in OpenSSL's words. */
   error: string | null;
   closed: boolean;
@@ -161,7 +163,14 @@ class SmtpSession {
     this.#socket = socket;
     this.#behaviour = behaviour;
     this.#tlsOptions = tlsOptions;
-    this.#seen = mx.sessions.add({ mx: mx.name, commands: [], tls: "none", error: null, closed: false });
+    this.#seen = mx.sessions.add({
+      mx: mx.name,
+      commands: [],
+      tls: "none",
+      resumed: false,
+      error: null,
+      closed: false,
+    });
     open.add(socket);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
@@ -253,6 +262,7 @@ class SmtpSession {
     });
     server.once("secureConnection", (secure) => {
       this.#seen.tls = "established";
+      this.#seen.resumed = secure.isSessionReused();
       this.#secure = secure;
       this.#from = null;
       this.#mx.sessions.changed();

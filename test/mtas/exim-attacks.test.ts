@@ -8,6 +8,7 @@ import { brokenPromises } from "../postfix/promise-kept.ts";
 import type { Exim } from "./exim.ts";
 import { listenAsDaemon, onEachExim } from "./exim-setups.ts";
 import { expectSent } from "./expect-sent.ts";
+import { forgeAlias } from "./forge-alias.ts";
 import { type MtaSite, nextSubject } from "./mta-site.ts";
 
 /** One host, not verifiable, with mail for domains that do not mind and for one that does. */
@@ -180,10 +181,7 @@ onEachExim("attacks", (open) => {
   it("takes no certificate for the name before a forged CNAME, when the host behind it is the permitted one (R-8461-4.2-05, R-9525-6.1-01)", async () => {
     expectSent(await site.send("b@victim.test"), { sentTo: "mx.victim.test", tls: true });
     // Exim verifies the certificate for the alias, and asks us about the name it stands for.
-    const { mx } = await site.world.endpoints();
-    await site.world.forgeMx("victim.test", [{ exchange: "alias.attacker.test", server: false }]);
-    await site.world.setDns("alias.attacker.test", "CNAME", ["mx.victim.test"]);
-    await site.world.setDns("mx.victim.test", "A", [mx["mx.attacker.test"]?.address ?? ""]);
+    await forgeAlias(site);
     site.mta.forgetHints();
     const sent = await site.send("b@victim.test");
     expectSent(sent, "deferred");

@@ -7,6 +7,7 @@ import { type NamespaceDoor, openDoor } from "../postfix/namespace-door.ts";
 import { submit } from "../postfix/submission.ts";
 import { enterScript } from "../roots/debian-root.ts";
 import type { Attempt, Mta, MtaSurroundings } from "./mta.ts";
+import { fromOutside, outside, submissionListener, user } from "./opensmtpd-submission.ts";
 
 const project = fileURLToPath(new URL("../../", import.meta.url));
 const example = (name: string) => readFileSync(join(project, "examples/opensmtpd", name), "utf8");
@@ -17,6 +18,9 @@ interface Submitted {
   readonly id?: string;
   readonly refusal: string;
 }
+
+/** A message of the machine itself, or of a user who has authenticated from elsewhere. */
+type Origin = "local" | "user";
 
 /** smtpd(8) with the lines of examples/opensmtpd and the table helper that they start. */
 export class OpenSmtpd implements Mta {
@@ -38,8 +42,11 @@ export class OpenSmtpd implements Mta {
     return smtpd;
   }
 
-  async send(to: string, subject: string): Promise<Attempt> {
-    const { id, refusal } = await this.submit(to, subject);
+  async send(to: string, subject: string, origin: Origin = "local"): Promise<Attempt> {
+    // One submission after the other; the deliveries run side by side.
+    const submitted = this.#turn.then(() => this.submit(to, subject, origin));
+    this.#turn = submitted.catch(() => undefined);
+    const { id, refusal } = await submitted;
     if (id === undefined) return { status: "deferred", log: refusal };
     const [log, result] = await this.#waitFor(
       new RegExp(
@@ -47,6 +54,10 @@ export class OpenSmtpd implements Mta {
       ),
     );
     return { status: RESULTS[(result ?? "TempFail") as keyof typeof RESULTS], log };
+  }
+
+  log(): string {
+    return this.#lines.join("\n");
   }
 
   /** Has everything in the queue tried again now. */
@@ -70,17 +81,11 @@ export class OpenSmtpd implements Mta {
   }
 
   /** The message's id, or the 4xx reply to RCPT: then the message stays with whoever submits it. */
-  submit(to: string, subject: string): Promise<Submitted> {
-    // One submission after the other; the deliveries run side by side.
-    const submitted = this.#turn.then(() => this.#submit(to, subject));
-    this.#turn = submitted.catch(() => undefined);
-    return submitted;
-  }
-
-  async #submit(to: string, subject: string): Promise<Submitted> {
-    const socket = await this.#door.connect(port);
+  async submit(to: string, subject: string, origin: Origin = "local"): Promise<Submitted> {
+    const socket = origin === "user" ? await fromOutside(this.#door) : await this.#door.connect(port);
+    const message = { from: "a@sender.lab.test", to, subject };
     try {
-      return { id: await submit(socket, { from: "a@sender.lab.test", to, subject }), refusal: "" };
+      return { id: await submit(socket, origin === "user" ? { ...message, user } : message), refusal: "" };
     } catch (error) {
       const [, refusal] = /^submission refused, wanted 250: (4.*)/s.exec((error as Error).message) ?? [];
       if (refusal === undefined) throw error;
@@ -90,7 +95,6 @@ export class OpenSmtpd implements Mta {
 
   async #start(root: string): Promise<void> {
     for (const name of ["spool", "run", "empty", "libexec"]) mkdirSync(this.#path(name), { mode: 0o711 });
-    writeFileSync(this.#path("smtpd.conf"), this.#configuration(), { mode: 0o644 });
     const program = "/opt/node/node /opt/mta-sts/dist/bindings/cli/main.js";
     writeFileSync(
       this.#path("libexec/table-mtasts"),
@@ -106,6 +110,7 @@ export class OpenSmtpd implements Mta {
       "/opt/mta-sts": project,
     };
     writeFileSync(this.#path("enter"), enterScript(root, binds), { mode: 0o755 });
+    writeFileSync(this.#path("smtpd.conf"), await this.#configuration(), { mode: 0o644 });
     await this.#addAddress();
     const child = this.#site.namespace.spawn(
       this.#path("enter"),
@@ -126,7 +131,7 @@ export class OpenSmtpd implements Mta {
   async #addAddress(): Promise<void> {
     const commands = [
       ["link", "add", "outside", "type", "veth", "peer", "name", "inside"],
-      ["address", "add", "192.0.2.1/24", "dev", "outside"],
+      ["address", "add", `${outside}/24`, "dev", "outside"],
       ["link", "set", "outside", "up"],
       ["link", "set", "inside", "up"],
     ];
@@ -136,11 +141,14 @@ export class OpenSmtpd implements Mta {
     }
   }
 
-  #configuration(): string {
+  async #configuration(): Promise<string> {
     const lines = example("smtpd.conf")
       .replace("/etc/mta-sts/config.yaml", this.#site.configFile)
       .replace("/etc/ssl/certs/ca-certificates.crt", this.#site.caFile);
-    return `listen on 127.0.0.1 port ${port} hostname sender.lab.test\n${lines}`;
+    return `listen on 127.0.0.1 port ${port} hostname sender.lab.test
+${await submissionListener(this.#site.directory)}${lines}
+match auth from any for any action "opportunistic"
+`;
   }
 
   async #listening(): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunResult } from "../lab/namespace.ts";
 import { enterScript } from "../roots/debian-root.ts";
@@ -41,9 +41,28 @@ export class Sendmail implements Mta {
     return { status: /\.\.\. Sent/.test(log) ? "sent" : "returned", log };
   }
 
-  submit(to: readonly string[], subject: string, when: "now" | "later"): Promise<RunResult> {
-    const message = `From: a@sender.lab.test\nTo: ${to.join(", ")}\nSubject: ${subject}\n\nTest message.\n`;
-    return this.run(["-v", when === "now" ? "-odi" : "-odq", "-i", "-f", "a@sender.lab.test", ...to], message);
+  /** Of what is in the queue it delivers the "bulk" last. */
+  submit(
+    to: readonly string[],
+    subject: string,
+    when: "now" | "later",
+    precedence = "first-class",
+  ): Promise<RunResult> {
+    const header = `From: a@sender.lab.test\nTo: ${to.join(", ")}\nPrecedence: ${precedence}\nSubject: ${subject}\n`;
+    const message = `${header}\nTest message.\n`;
+    // It delivers at once whenever it is to show the session.
+    const mode = when === "now" ? ["-v", "-odi"] : ["-odq"];
+    return this.run([...mode, "-i", "-f", "a@sender.lab.test", ...to], message);
+  }
+
+  /** Delivers what is in the queue, and waits for it: without -v this goes on behind the command. */
+  runQueue(...options: readonly string[]): Promise<RunResult> {
+    return this.run(["-q", "-v", ...options]);
+  }
+
+  /** Throws away what earlier tests left in the queue. */
+  emptyQueue(): void {
+    for (const name of readdirSync(this.#path("queue"))) rmSync(join(this.#path("queue"), name));
   }
 
   isQueued(subject: string): boolean {

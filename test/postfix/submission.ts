@@ -8,6 +8,8 @@ export interface Message {
   readonly headers?: Readonly<Record<string, string>>;
   /** Ask for SMTPUTF8; default: when an address is not ASCII. */
   readonly smtputf8?: boolean;
+  /** Who says that they send it. */
+  readonly user?: { readonly name: string; readonly password: string };
 }
 
 /** Sends one message over a connected, paused socket (plain SMTP) and closes it. Returns the queue id; Haraka's is a UUID. */
@@ -28,6 +30,7 @@ export async function submit(socket: Socket, message: Message): Promise<string> 
   try {
     await expect("220");
     await say("EHLO client.lab.test", "250");
+    if (message.user) await say(`AUTH PLAIN ${plain(message.user)}`, "235");
     await say(`MAIL FROM:<${message.from}>${(message.smtputf8 ?? !ascii) ? " SMTPUTF8" : ""}`, "250");
     for (const recipient of recipients) await say(`RCPT TO:<${recipient}>`, "250");
     await say("DATA", "354");
@@ -40,6 +43,9 @@ export async function submit(socket: Socket, message: Message): Promise<string> 
     socket.destroy();
   }
 }
+
+const plain = ({ name, password }: { name: string; password: string }): string =>
+  Buffer.from(`\0${name}\0${password}`).toString("base64");
 
 function text(message: Message, recipients: readonly string[]): string {
   const headers = { From: message.from, To: recipients.join(", "), Subject: message.subject, ...message.headers };

@@ -187,4 +187,16 @@ describe("the line protocol for Exim", () => {
     expect(await exim(told).ask(line)).toBe("");
     expect(told).toEqual([`${outcome} a.example mx.a.example ${line.replace(/^(\S+ ){6}/, "")}`]);
   });
+
+  it("shares one question among askers of the same domain", async () => {
+    const { world, ask } = exim();
+    world.decisions.set("a.example", honour("a.example", policy("enforce", ["mx.a.example"])));
+    const replies = await Promise.all([
+      ask("MODE a.example"),
+      ask("MODE A.Example."),
+      ask("MXOK a.example mx.a.example"),
+    ]);
+    expect(replies).toEqual(["enforce", "enforce", "yes"]);
+    expect(world.asked).toEqual(["policy a.example"]);
+  });
 });
