@@ -32,6 +32,12 @@ describe("planted faults", () => {
     expect(tableRows().map(({ fault, file }) => ({ fault, file }))).toEqual(listed);
   });
 
+  it("are as many as the page says", () => {
+    const core = mutants.filter(({ file }) => file.startsWith("assembly/")).length;
+    const counted = `${mutants.length} faults are planted, ${core} in the core and ${mutants.length - core} in the host`;
+    expect(page).toContain(counted);
+  });
+
   it("were all found by something when they were planted", () => {
     expect(tableRows().filter(({ found }) => !found.includes("found"))).toEqual([]);
   });
