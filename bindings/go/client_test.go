@@ -8,9 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -242,5 +244,40 @@ func TestForbiddenAddresses(t *testing.T) {
 	}
 	if why := addressForbidden(netip.MustParseAddr("0.0.0.0"), true); why == "" {
 		t.Error("0.0.0.0 is allowed with private addresses")
+	}
+}
+
+func TestManyCallersOfManyDomainsOverTwoClients(t *testing.T) {
+	store := NewMemoryStore()
+	outside := publishing()
+	clients := []*Client{clientOf(t, outside, store, nil), clientOf(t, outside, store, nil)}
+	var group sync.WaitGroup
+	for i := range 200 {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			client, domain := clients[i%2], fmt.Sprintf("d%d.test", i%20)
+			for n := range 5 {
+				ask := client.Lookup
+				if n == 3 {
+					ask = client.Recheck
+				}
+				if decision, err := ask(context.Background(), domain); err != nil || decision.Verdict != VerdictPolicy {
+					t.Errorf("%s: %+v %v", domain, decision, err)
+				}
+			}
+		}()
+	}
+	group.Wait()
+	if domains, _ := store.Domains(context.Background()); len(domains) != 20 {
+		t.Errorf("%d domains stored", len(domains))
+	}
+	for _, client := range clients {
+		client.Close() // waits for what still runs in the background
+		for name, entry := range client.domains {
+			if entry.users != 0 || len(entry.waiters) != 0 {
+				t.Errorf("%s: %d users, %d waiters are left", name, entry.users, len(entry.waiters))
+			}
+		}
 	}
 }

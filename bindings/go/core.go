@@ -72,6 +72,7 @@ type instance struct {
 	in, inCap uint32
 	out       uint32
 	functions map[string]api.Function
+	stack     [4]uint64
 }
 
 func (core *Core) instantiate(ctx context.Context) (*instance, error) {
@@ -100,20 +101,19 @@ func (core *Core) instantiate(ctx context.Context) (*instance, error) {
 	return made, nil
 }
 
+// call has room for as many arguments as any export takes.
 func (in *instance) call(ctx context.Context, name string, arguments ...uint32) (int32, error) {
 	function := in.functions[name]
 	if function == nil {
 		return 0, fmt.Errorf("mtasts: mta-sts.wasm has no export %s", name)
 	}
-	var space [4]uint64
-	stack := space[:max(len(arguments), 1)]
 	for i, argument := range arguments {
-		stack[i] = uint64(argument)
+		in.stack[i] = uint64(argument)
 	}
-	if err := function.CallWithStack(ctx, stack); err != nil {
+	if err := function.CallWithStack(ctx, in.stack[:max(len(arguments), 1)]); err != nil {
 		return 0, err
 	}
-	return int32(uint32(stack[0])), nil
+	return int32(uint32(in.stack[0])), nil
 }
 
 // answer is the content of OUT after a call, copied: the next call overwrites it.
@@ -133,39 +133,46 @@ func (a *answer) err() error {
 	return &Error{Code: Code(a.status), Offset: a.offset}
 }
 
-// ask writes a request and calls one export with its address, its length and further arguments.
-func (core *Core) ask(name string, request []byte, more ...uint32) (*answer, error) {
-	arguments := func(in uint32) []uint32 { return append([]uint32{in, uint32(len(request))}, more...) }
-	return core.exchange(name, request, arguments)
-}
-
-// askPair calls an export that takes two texts: both are written, one behind the other.
-func (core *Core) askPair(name string, first, second []byte) (*answer, error) {
-	request := append(append([]byte{}, first...), second...)
-	return core.exchange(name, request, func(in uint32) []uint32 {
-		return []uint32{in, uint32(len(first)), in + uint32(len(first)), uint32(len(second))}
+// ask writes a request and calls an export with its address and length, or with those and a leniency.
+func (core *Core) ask(name string, request []byte) (*answer, error) {
+	return core.exchange(name, request, func(in *instance) (int32, error) {
+		return in.call(context.Background(), name, in.in, uint32(len(request)))
 	})
 }
 
-func (core *Core) exchange(name string, request []byte, arguments func(in uint32) []uint32) (*answer, error) {
+func (core *Core) askLenient(name string, request []byte, allowed Leniency) (*answer, error) {
+	return core.exchange(name, request, func(in *instance) (int32, error) {
+		return in.call(context.Background(), name, in.in, uint32(len(request)), uint32(allowed))
+	})
+}
+
+// askPair calls an export that takes two texts: both are written, one behind the other.
+func (core *Core) askPair(name string, first []byte, second string) (*answer, error) {
+	request := append(append(make([]byte, 0, len(first)+len(second)), first...), second...)
+	one, two := uint32(len(first)), uint32(len(second))
+	return core.exchange(name, request, func(in *instance) (int32, error) {
+		return in.call(context.Background(), name, in.in, one, in.in+one, two)
+	})
+}
+
+func (core *Core) exchange(name string, request []byte, call func(in *instance) (int32, error)) (*answer, error) {
 	core.mu.Lock()
 	defer core.mu.Unlock()
-	ctx := context.Background()
 	in := core.instance
 	if uint64(len(request)) > uint64(in.inCap) {
 		return nil, ErrTooLarge
 	}
 	copy(in.memory[in.in:], request)
-	status, err := in.call(ctx, name, arguments(in.in)...)
+	status, err := call(in)
 	if err != nil {
-		return nil, core.replace(ctx, name, err)
+		return nil, core.replace(context.Background(), name, err)
 	}
 	header := in.memory[in.out:]
 	length := binary.LittleEndian.Uint32(header[outLength:])
 	return &answer{
 		status:  status,
 		offset:  int(binary.LittleEndian.Uint32(header[outOffset:])),
-		payload: append([]byte{}, header[outHeader:outHeader+length]...),
+		payload: append([]byte(nil), header[outHeader:outHeader+length]...),
 	}, nil
 }
 

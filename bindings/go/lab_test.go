@@ -120,24 +120,24 @@ func TestPolicyHosts(t *testing.T) {
 		spec          lab.Object
 		why           string
 	}{
-		{"a redirect, even to itself (R-8461-3.3-06)", "redirect.test", behaving(lab.Object{"kind": "redirect", "status": 302,
+		{"a redirect, even to itself (R-8461-3.3-07)", "redirect.test", behaving(lab.Object{"kind": "redirect", "status": 302,
 			"location": "https://mta-sts.redirect.test/.well-known/mta-sts.txt"}), "redirects are not followed"},
-		{"a name in the CN only (R-9525-6.3-01)", "cn-only.test", certified("cn-only"), "certificate"},
-		{"a partial wildcard (R-9525-6.3-01)", "partial.test", certified("partial-wildcard"), "certificate"},
-		{"an IP address in the SAN only", "ip-san.test", certified("ip-san"), "certificate"},
+		{"a name in the CN only (R-8461-3.3-02)", "cn-only.test", certified("cn-only"), "certificate"},
+		{"a partial wildcard (R-8461-3.3-03, R-9525-6.3-01)", "partial.test", certified("partial-wildcard"), "certificate"},
+		{"an IP address in the SAN only (R-8461-3.3-02)", "ip-san.test", certified("ip-san"), "certificate"},
 		{"another name", "wrong-name.test", certified("wrong-name"), "certificate"},
 		{"an expired certificate", "expired.test", certified("expired"), "certificate"},
 		{"a self-signed certificate", "self-signed.test", certified("self-signed"), "certificate"},
 		{"a CA that nobody trusts", "other-ca.test", certified("other-ca"), "certificate"},
-		{"TLS 1.1 (R-8461-3.3-02)", "tls11.test", lab.Object{"policy": enforce, "policyHost": lab.Object{"tls": "1.1"}}, "handshake"},
+		{"TLS 1.1 (R-8461-3.3-23)", "tls11.test", lab.Object{"policy": enforce, "policyHost": lab.Object{"tls": "1.1"}}, "handshake"},
 		{"65537 octets (R-8461-3.3-14)", "large.test", policyOf(enforceBody + "note: " + long + "\r\n"), "65536"},
 		{"a body without end", "endless.test", behaving(lab.Object{"kind": "endless-body", "framing": "chunked"}), "65536"},
 		{"a body cut before its length", "cut.test", behaving(lab.Object{"kind": "cut", "body": enforceBody,
 			"framing": "content-length"}), "ended before"},
 		{"a body without its last chunk", "cut-chunked.test", behaving(lab.Object{"kind": "cut", "body": enforceBody,
 			"framing": "chunked"}), "ended before"},
-		{"a content encoding (R-8461-3.3-08)", "gzip.test", behaving(lab.Object{"kind": "gzip", "body": enforceBody}), "Content-Encoding"},
-		{"a status other than 200", "status.test", behaving(lab.Object{"kind": "status", "status": 404, "body": enforceBody}), "status 404"},
+		{"a content encoding (AMB-34)", "gzip.test", behaving(lab.Object{"kind": "gzip", "body": enforceBody}), "Content-Encoding"},
+		{"a status other than 200 (R-8461-3.3-06)", "status.test", behaving(lab.Object{"kind": "status", "status": 404, "body": enforceBody}), "status 404"},
 		{"huge headers", "headers.test", behaving(lab.Object{"kind": "huge-headers", "octets": 20_000, "body": enforceBody}), "headers"},
 		{"tiny chunks in a flood", "chunks.test", behaving(lab.Object{"kind": "tiny-chunks", "body": enforceBody,
 			"extension": 4000}), "non-data"},
@@ -210,6 +210,7 @@ func TestDNS(t *testing.T) {
 	}
 	enforced("truncated.test", txt(lab.Object{"records": records, "truncate": "empty"}))
 	enforced("partial.test", txt(lab.Object{"records": records, "truncate": "partial"}))
+	enforced("no-edns.test", txt(lab.Object{"records": records, "refuseEdns": true}))
 	enforced("wrong-id.test", txt(lab.Object{"records": records,
 		"forged": lab.Object{"as": "wrong-id", "records": []string{"v=STSv1; id=9;"}}}))
 
@@ -226,7 +227,7 @@ func TestDNS(t *testing.T) {
 
 	w.Domain("two.test", lab.Object{"policy": enforce, "txt": []string{"v=STSv1; id=1;", "v=STSv1; id=2;"}})
 	if decision := w.lookup("two.test"); decision.Verdict != VerdictNone || decision.Status != StatusRecordInvalid {
-		t.Errorf("two records: %v %v (R-8461-3.1-08)", decision.Verdict, decision.Status)
+		t.Errorf("two records: %v %v (R-8461-3.1-21)", decision.Verdict, decision.Status)
 	}
 	w.Domain("none.test", lab.Object{})
 	if decision := w.lookup("none.test"); decision.Verdict != VerdictNone || decision.Status != StatusNoRecord {

@@ -17,7 +17,7 @@ func (core *Core) SelectRecord(rrset [][]byte, allowed Leniency) (Record, error)
 	if err != nil {
 		return Record{}, err
 	}
-	answer, err := core.ask("mtasts_record_select", list, uint32(allowed))
+	answer, err := core.askLenient("mtasts_record_select", list, allowed)
 	if err != nil {
 		return Record{}, err
 	}
@@ -60,7 +60,7 @@ type ParsedPolicy struct {
 
 // ParsePolicy reads a policy body. The error is an *Error when the body is no policy.
 func (core *Core) ParsePolicy(body []byte, allowed Leniency) (ParsedPolicy, error) {
-	answer, err := core.ask("mtasts_policy_parse", body, uint32(allowed))
+	answer, err := core.askLenient("mtasts_policy_parse", body, allowed)
 	if err == ErrTooLarge {
 		return ParsedPolicy{}, &Error{Code: CodePolicyTooLarge, Offset: policyLimit}
 	}
@@ -71,9 +71,12 @@ func (core *Core) ParsePolicy(body []byte, allowed Leniency) (ParsedPolicy, erro
 		return ParsedPolicy{}, err
 	}
 	policy := ParsedPolicy{Mode: Mode(answer.u32(0)), MaxAge: answer.u32(4), Used: Leniency(answer.u32(8))}
+	// One copy that all patterns share; they are ASCII, the text around them need not be.
+	text := string(body)
+	policy.MX = make([]string, 0, answer.u32(12))
 	for at := 16; at < len(answer.payload); at += 8 {
 		start := answer.u32(at)
-		policy.MX = append(policy.MX, strings.ToLower(string(body[start:start+answer.u32(at+4)])))
+		policy.MX = append(policy.MX, strings.ToLower(text[start:start+answer.u32(at+4)]))
 	}
 	return policy, nil
 }
@@ -81,7 +84,7 @@ func (core *Core) ParsePolicy(body []byte, allowed Leniency) (ParsedPolicy, erro
 // MatchMX says whether an mx pattern covers an MX host, given as DNS named it (RFC 8461 §4.1). Whatever is no host name
 // never matches; the error is an *Error when the pattern is none.
 func (core *Core) MatchMX(pattern, host string) (bool, error) {
-	answer, err := core.askPair("mtasts_mx_match", []byte(pattern), []byte(host))
+	answer, err := core.askPair("mtasts_mx_match", []byte(pattern), host)
 	if err != nil {
 		return false, err
 	}
@@ -94,7 +97,7 @@ func (core *Core) MatchDNSID(names []string, host string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	answer, err := core.askPair("mtasts_dnsid_match", list, []byte(host))
+	answer, err := core.askPair("mtasts_dnsid_match", list, host)
 	if err != nil {
 		return false, err
 	}

@@ -1,6 +1,7 @@
 package mtasts
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -31,8 +32,10 @@ func (core *Core) UsableTLSA(rrset [][]byte) (DANEState, [][]byte, error) {
 // TLSABase says where the TLSA records of an MX host stand, or which candidate to ask for next: then the state is
 // DANEUnknown. expanded and original are the outcomes of the candidates, DANEUnknown where not yet asked (RFC 7672 §2.2).
 func (core *Core) TLSABase(addresses Addresses, expanded, original DANEState) (DANEState, Base, error) {
-	arguments := []uint32{uint32(addresses), uint32(expanded), uint32(original)}
-	answer, err := core.exchange("mtasts_tlsa_base", nil, func(uint32) []uint32 { return arguments })
+	const name = "mtasts_tlsa_base"
+	answer, err := core.exchange(name, nil, func(in *instance) (int32, error) {
+		return in.call(context.Background(), name, uint32(addresses), uint32(expanded), uint32(original))
+	})
 	if err == nil {
 		err = answer.err()
 	}

@@ -36,6 +36,11 @@ function readTests(results, stdout) {
       continue;
     const file = /^TestVectors\/([\w-]+\.json)/.exec(Test)?.[1];
     const good = Action === "pass";
+    if (Test === "TestBench") continue;
+    if (Action === "skip") {
+      results.skipped.push(Test);
+      continue;
+    }
     if (file === undefined) results.check(`${Test}: ${Action}`, good, outputs.get(key));
     else results.vector(file, good ? 1 : 0, good ? 0 : 1);
     if (file !== undefined && !good) results.complaints.push(outputs.get(key) ?? Test);
@@ -45,6 +50,12 @@ function readTests(results, stdout) {
 export const goRuntime = {
   name: "Go",
   missing,
+  /** What bench_test.go prints. */
+  bench: () =>
+    run(go.command, ["test", "-count=1", "-run", "TestBench", "-v", "."], {
+      cwd: join(root, "bindings/go"),
+      env: { ...env, MTA_STS_BENCH: "1" },
+    }).stdout,
   run() {
     const results = new Results();
     for (const folder of folders) {

@@ -51,6 +51,7 @@ for (const row of [head, ...rows, sdk])
   );
 
 for (const [name, { complaints }] of all) for (const complaint of complaints) console.log(`\n${name}: ${complaint}`);
+for (const [name, results] of all) for (const test of results.skipped) console.log(`skipped ${name}: ${test}`);
 for (const reason of skipped) console.log(`skipped ${reason}`);
 const failed = [...all.values()].reduce((sum, results) => sum + results.failed, 0);
 const passed = [...all.values()].reduce((sum, results) => sum + results.passed, 0);

@@ -7,6 +7,8 @@ export class Results {
   /** Tests that are no vectors: { passed, failed }. */
   others = { passed: 0, failed: 0 };
   complaints = [];
+  /** Tests that say themselves that they cannot run here. */
+  skipped = [];
 
   vector(file, passed, failed) {
     const count = this.files.get(file) ?? { passed: 0, failed: 0 };
