@@ -1,7 +1,7 @@
 // The vectors of test/core in this process, with every call of the core written down, so that another runtime can be asked
 // the same and its octets compared.
 import { readFileSync } from "node:fs";
-import { expect } from "vitest";
+import { expect, TestRunner } from "vitest";
 import { OUT_HEADER, OUT_LENGTH } from "../../assembly/abi.ts";
 import { Core } from "../../host/core/core.ts";
 import type { CoreExports } from "../../host/core/exports.ts";
@@ -49,9 +49,9 @@ function recorded(exports: CoreExports, calls: Call[]): CoreExports {
       const status = call(...args);
       const answer = memory.toString("hex", out, out + OUT_HEADER + memory.readUInt32LE(out + OUT_LENGTH));
       const relative = args.map((arg, i) => (addresses.includes(i) ? arg - start : arg));
-      const title = expect.getState().currentTestName ?? "";
-      const file = fileOf(title);
-      vectors.set(file, (vectors.get(file) ?? new Set()).add(title));
+      const file = fileOf(expect.getState().currentTestName ?? "");
+      // Titles are cut, so that two vectors may have the same one.
+      vectors.set(file, (vectors.get(file) ?? new Set()).add(TestRunner.getCurrentTest()?.id ?? ""));
       calls.push({ file, name, args: relative, request, status, out: answer });
       return status;
     };

@@ -4,6 +4,7 @@ import { loadCoreSync } from "mta-sts-engine";
 import { cRuntime } from "./c.mjs";
 import { root, run } from "./command.mjs";
 import { goRuntime } from "./go.mjs";
+import { pythonRuntime } from "./python.mjs";
 
 const CALLS = ["select_record", "parse_policy", "match_mx"];
 const ROUNDS = 15;
@@ -41,6 +42,7 @@ const readLines = (text) =>
 const runtimes = [
   ["C (wasm2c)", cRuntime, () => run("make", ["-s", "-C", `${root}/bindings/c`, "bench"]).stdout],
   ["Go (wazero)", goRuntime, () => goRuntime.bench()],
+  ["Python", pythonRuntime, () => pythonRuntime.bench()],
 ];
 const table = [];
 for (const [name, runtime, figures] of runtimes) {
@@ -61,3 +63,9 @@ for (const [name, figures] of table) {
   });
   console.log(`${name.padEnd(12)}${cells.join("")}${`${(figures.instantiate / 1e6).toFixed(2)} ms`.padStart(14)}`);
 }
+
+const python = table.find(([name]) => name === "Python")?.[1];
+if (python !== undefined)
+  console.log(
+    `Python, before anything is decided: ${python.bare_call} ns a call, ${python.exchange} ns with request and reply`,
+  );
