@@ -13,6 +13,13 @@ const domain = (fault, from, to, fuzz = ["mx_match", "dnsid_match"]) => ({
 });
 const identity = (fault, from, to) => ({ fault, file: "assembly/identity.ts", from, to, fuzz: ["dnsid_match"] });
 const step = (file, fault, from, to) => ({ fault, file: `assembly/${file}.ts`, from, to, fuzz: ["step"] });
+const tlsa = (file, fault, from, to) => ({
+  fault,
+  file: `assembly/${file}.ts`,
+  from,
+  to,
+  fuzz: file === "tlsa" ? ["tlsa_usable", "tlsa_match"] : file === "tlsa-match" ? ["tlsa_match"] : [],
+});
 const host = (file, tests, fault, from, to) => ({ fault, file: `host/${file}.ts`, from, to, tests });
 
 export const mutants = [
@@ -112,12 +119,7 @@ export const mutants = [
     "return since(now(), get(S_FETCHED_AT) + 60);",
   ),
   step("freshness", "back-off of 299 seconds", "const BACKOFF: u32 = 300;", "const BACKOFF: u32 = 299;"),
-  step(
-    "freshness",
-    "a back-off stands for every id",
-    " && isId(S_BACKOFF_ID, S_BACKOFF_ID_LENGTH, id, idLength);",
-    ";",
-  ),
+  step("freshness", "a back-off stands for every id", " && isBackedOff(fingerprint(id, idLength));", ";"),
   step(
     "freshness",
     "a forged TTL hides a new id",
@@ -214,15 +216,29 @@ export const mutants = [
   {
     fault: "a host outside the policy is used all the same",
     file: "assembly/plan.ts",
-    from: "return reason === PLAN_OK ? ACTION_PKIX : ACTION_SKIP;",
-    to: "return reason === PLAN_OK ? ACTION_PKIX : ACTION_OPPORTUNISTIC;",
+    from: "if (mode === MODE_ENFORCE && reason !== PLAN_OK) return ACTION_SKIP;",
+    to: "if (mode === MODE_ENFORCE && reason !== PLAN_OK) return ACTION_OPPORTUNISTIC;",
     fuzz: ["plan"],
   },
   {
     fault: "an MX host read one octet past the list",
     file: "assembly/plan.ts",
-    from: "if (length > hostsLength - at) return",
-    to: "if (length > hostsLength - at + 1) return",
+    from: "if (length > hostsLength - at - trailer) return",
+    to: "if (length > hostsLength - at - trailer + 1) return",
+    fuzz: ["plan"],
+  },
+  {
+    fault: "TLSA records of hosts that an unsigned MX record names",
+    file: "assembly/plan.ts",
+    from: "(facts & FACTS_MX_SECURE) === 0 || looksLikeAddress",
+    to: "looksLikeAddress",
+    fuzz: ["plan"],
+  },
+  {
+    fault: "a TLSA lookup that failed is no TLSA",
+    file: "assembly/plan.ts",
+    from: "if (dane === DANE_FAILED) return PLAN_TLSA_FAILED;",
+    to: "",
     fuzz: ["plan"],
   },
   {
@@ -235,10 +251,53 @@ export const mutants = [
   {
     fault: "a certificate for another name will do",
     file: "assembly/judge.ts",
-    from: "return named === 1 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;",
-    to: "return named >= 0 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;",
+    from: "return named === 1 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;\n}\n\n/**",
+    to: "return named >= 0 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;\n}\n\n/**",
     fuzz: ["judge"],
   },
+  {
+    fault: "DANE-TA without a name",
+    file: "assembly/judge.ts",
+    from: "if (fact(J_CHAIN) === CHAIN_DANE_EE) return WHY_COMPLIANT;",
+    to: "if (fact(J_CHAIN) >= CHAIN_DANE_EE) return WHY_COMPLIANT;",
+    fuzz: ["judge"],
+  },
+  {
+    fault: "a certificate authority vouches for a DANE host",
+    file: "assembly/judge.ts",
+    from: "return chain !== CHAIN_VALID && chain <= CHAIN_DANE_NO_MATCH;",
+    to: "return chain <= CHAIN_DANE_NO_MATCH;",
+    fuzz: ["judge"],
+  },
+  tlsa(
+    "tlsa",
+    "usages 0 and 1 count",
+    "if (usage !== USAGE_DANE_TA && usage !== USAGE_DANE_EE) return false;",
+    "if (usage > USAGE_DANE_EE) return false;",
+  ),
+  tlsa("tlsa", "a digest that is cut", "return tlsaDataLength(n) === SHA256;", "return tlsaDataLength(n) <= SHA256;"),
+  tlsa("tlsa", "a TLSA record read past the list", "if (length > n - at - 2) return", "if (length > n - at) return"),
+  tlsa(
+    "tlsa",
+    "SHA-512 of the key drops SHA-256 of the certificate",
+    "(tlsaUsage(record) * 2 + tlsaSelector(record))",
+    "(tlsaUsage(record) * 2)",
+  ),
+  tlsa("tlsa-base", "a failed lookup at the alias target is passed over", "outcome === DANE_FAILED || ", ""),
+  tlsa("tlsa-base", "an unsigned alias leads on", " || addresses === ADDRESS_ALIAS_INSECURE) return", ") return"),
+  tlsa(
+    "tlsa-match",
+    "DANE-EE speaks of any certificate",
+    "const leafOnly = tlsaUsage(record) === USAGE_DANE_EE;",
+    "const leafOnly = false;",
+  ),
+  tlsa("tlsa-match", "DANE-TA speaks of the server's own certificate", "(index === 0) === leafOnly && names", "names"),
+  tlsa(
+    "tlsa-match",
+    "a certificate's entry read past the list",
+    "if (key > n - PEER_CERTIFICATE - 8 - certificate) return 0;",
+    "if (key > n - PEER_CERTIFICATE - certificate) return 0;",
+  ),
   {
     fault: "a part of judge read past the request",
     file: "assembly/judge.ts",
@@ -328,8 +387,8 @@ export const mutants = [
     "engine/engine",
     ["engine"],
     "the deadline of one caller is everybody's",
-    "entry.release(waiter, this.#peek(entry) ?? pending);",
-    "entry.answerAll(this.#peek(entry) ?? pending);",
+    "entry.release(waiter, this.#fromMemory(entry) ?? pending);",
+    "entry.answerAll(this.#fromMemory(entry) ?? pending);",
   ),
   host(
     "engine/flights",
