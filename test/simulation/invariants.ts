@@ -180,7 +180,11 @@ export class Invariants {
     if (since === null && isFromMemory) return;
     if (since === null || onDiscoveryFailure === "defer")
       this.#broken("R-8461-3.1-26", account, "no policy for a failed lookup that must defer, or was none");
-    else if (onDiscoveryFailure === "defer-briefly" && this.#since(since) < DEFER_LIMIT - 1)
+    else if (
+      onDiscoveryFailure === "defer-briefly" &&
+      this.#world.time.boot === 1 &&
+      this.#since(since) < DEFER_LIMIT - 1
+    )
       this.#broken("R-8461-3.1-26", account, "no policy within ten minutes of the first failed lookup");
     else if ((account.noticed.get("discovery-open") ?? Number.NEGATIVE_INFINITY) < since)
       this.#broken("R-8461-3.1-26", account, "fails open without a notice");

@@ -90,7 +90,6 @@ export class StoreHandle implements PolicyStore {
   }
 
   #onDamagedRow(account: Account): void {
-    if (account.version === 0) account.floor = null;
     if (!account.floor) account.damaged = true;
   }
 
