@@ -104,7 +104,7 @@ export class Shelf {
 
   /** A row that fails its checksum is replaced by the policy that memory holds, if it does (R-8461-CSM-12). */
   async #repair(entry: DomainEntry): Promise<void> {
-    const state = entry.version !== 0 && holdsPolicy(entry.state) ? entry.state : null;
+    const state = holdsPolicy(entry.state) ? entry.state : null;
     this.dropDamaged(entry);
     entry.state = state;
     entry.version = await this.#store.version(entry.domain);

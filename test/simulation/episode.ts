@@ -111,6 +111,7 @@ export class Episode {
     if (random.chance(options.clockSteps)) this.#stepWall();
     if (random.chance(options.storeLosses)) this.#harmStore(publisher);
     this.#send(publisher);
+    if (random.chance(options.restarts)) this.#killSoon();
   }
 
   /** A few domains get most of the mail. */
@@ -176,7 +177,7 @@ export class Episode {
 
   #restart(): void {
     const { random, options, tally, senders } = this.#world;
-    if (options.reboots && random.chance(0.15)) {
+    if (options.reboots && random.chance(0.3)) {
       tally.hit("fault: machine boots");
       this.#reboot();
       return;
@@ -185,6 +186,16 @@ export class Episode {
     const sender = senders[slot] as Sender;
     if (random.chance(0.5)) this.#kill(sender, slot);
     else if (sender.isUp) void this.#stop(sender, slot);
+  }
+
+  /** While it asks, fetches or writes. */
+  #killSoon(): void {
+    const { random, time, senders } = this.#world;
+    const slot = random.below(senders.length);
+    const sender = senders[slot] as Sender;
+    time.after(random.between(1, 400), () => {
+      if (senders[slot] === sender && sender.isUp && !this.#world.isHealed) this.#kill(sender, slot);
+    });
   }
 
   #kill(sender: Sender, slot: number): void {

@@ -165,8 +165,9 @@ export class Invariants {
   #checkAfterLoss(account: Account): void {
     const { store, time } = this.#world;
     if (store.lostAt === null || Math.abs(time.wallSeconds - store.lostAt) > YEAR / 2) return;
-    const row = store.rows.get(account.publisher.domain);
-    if (!account.definite && !row && !this.#world.everPurged.has(account.publisher.domain) && account.lossesSeen > 0)
+    if (account.lossesSeen === 0 || account.lossesSeen !== store.losses) return; // the process cannot know of it yet
+    const { domain } = account.publisher;
+    if (!account.definite && !store.rows.has(domain) && !this.#world.everPurged.has(domain))
       this.#broken("R-8461-CSM-10", account, "no policy after a lost store without one definite discovery");
   }
 
@@ -179,7 +180,11 @@ export class Invariants {
     if (since === null && isFromMemory) return;
     if (since === null || onDiscoveryFailure === "defer")
       this.#broken("R-8461-3.1-26", account, "no policy for a failed lookup that must defer, or was none");
-    else if (onDiscoveryFailure === "defer-briefly" && this.#since(since) < DEFER_LIMIT - 1)
+    else if (
+      onDiscoveryFailure === "defer-briefly" &&
+      this.#world.time.boot === 1 &&
+      this.#since(since) < DEFER_LIMIT - 1
+    )
       this.#broken("R-8461-3.1-26", account, "no policy within ten minutes of the first failed lookup");
     else if ((account.noticed.get("discovery-open") ?? Number.NEGATIVE_INFINITY) < since)
       this.#broken("R-8461-3.1-26", account, "fails open without a notice");

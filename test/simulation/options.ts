@@ -51,10 +51,10 @@ export function drawOptions(random: Random, deliveries: number, processes: numbe
     hostTrouble: some(0.6),
     storeTrouble: isMemoryShort ? 0 : some(0.05),
     slowStore: !isMemoryShort && !isCalm && random.chance(0.3),
-    restarts: some(0.02),
+    restarts: some(0.04),
     reboots: random.chance(0.5),
-    clockSteps: some(0.02),
-    storeLosses: isMemoryShort ? 0 : some(0.006),
+    clockSteps: some(0.05),
+    storeLosses: isMemoryShort ? 0 : some(0.02),
     strangers: isMemoryShort ? some(0.5) : some(0.02),
     changes: some(0.2),
   };

@@ -90,7 +90,6 @@ export class StoreHandle implements PolicyStore {
   }
 
   #onDamagedRow(account: Account): void {
-    if (account.version === 0) account.floor = null;
     if (!account.floor) account.damaged = true;
   }
 
@@ -214,7 +213,7 @@ export class StoreHandle implements PolicyStore {
   }
 
   async highWaterTime(): Promise<number> {
-    const failure = this.#trouble("highWaterTime");
+    const failure = this.#trouble("highWaterTime", 10); // asked but once in a life
     if (failure) throw failure;
     return this.#store.highWater;
   }
@@ -225,9 +224,9 @@ export class StoreHandle implements PolicyStore {
 
   async close(): Promise<void> {}
 
-  #trouble(method: string): StoreError | null {
+  #trouble(method: string, times = 1): StoreError | null {
     const { random, options, tally } = this.#world;
-    if (this.#world.isHealed || !random.chance(options.storeTrouble)) return null;
+    if (this.#world.isHealed || !random.chance(options.storeTrouble * times)) return null;
     const failure = random.pick(FAILURES);
     tally.hit(`fault: store ${method} fails`);
     tally.hit(`fault: store ${failure}`);
@@ -242,6 +241,7 @@ export class StoreHandle implements PolicyStore {
       if (!this.#isAlive) return await this.#dieDuring(method, work);
       const failure = this.#trouble(method);
       if (!failure) return work(false);
+      if (method === "put") account.wrote = false; // what the row holds is older than what the process holds
       if (method === "put" && this.#world.random.chance(0.3)) {
         this.#world.tally.hit("fault: store put is done but reported as failed");
         work(true);
@@ -257,7 +257,7 @@ export class StoreHandle implements PolicyStore {
     const { options, random, tally, time, isHealed } = this.#world;
     if (!options.slowStore || this.#inAHurry || isHealed || !random.chance(0.3)) return null;
     tally.hit("fault: store is slow");
-    return time.sleep(random.between(1, SLOWEST_STORE_MS));
+    return time.sleep(random.chance(0.5) ? random.between(1, 500) : random.between(1, SLOWEST_STORE_MS));
   }
 
   #dieDuring<T>(method: string, work: (isLost: boolean) => T): Promise<never> {

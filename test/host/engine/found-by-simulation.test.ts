@@ -105,3 +105,18 @@ it("mail that goes out without discovery because its deadline came first is told
   expect(await answer).toMatchObject({ verdict: "none", status: "record-failed" });
   expect(w.heard.takeNotices()).toEqual(["discovery-open"]);
 });
+
+it("a policy in memory whose write was done but reported as failed outlives the damage of its row (R-8461-CSM-12)", async () => {
+  const w = await world();
+  w.store.onDone = async (method) => {
+    if (method === "put") throw new StoreError("io", "the disk did not say whether it is done");
+  };
+  await w.hold();
+  w.store.onDone = null;
+  w.store.onCall = async (method) => {
+    if (method === "get") throw new StoreError("damaged-row", "this row is unreadable");
+  };
+  w.dns.absent(D);
+  await w.time.pass(10 * MINUTE);
+  expect(await w.ask()).toMatchObject({ verdict: "policy", policy: { mode: "enforce", id: "1" } });
+});
