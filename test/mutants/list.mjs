@@ -251,8 +251,8 @@ export const mutants = [
   {
     fault: "a certificate for another name will do",
     file: "assembly/judge.ts",
-    from: "return named === 1 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;\n}\n\n/**",
-    to: "return named >= 0 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;\n}\n\n/**",
+    from: "return named === 1 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;\n}\n\n/**\n",
+    to: "return named >= 0 ? WHY_COMPLIANT : WHY_NAME_MISMATCH;\n}\n\n/**\n",
     fuzz: ["judge"],
   },
   {
