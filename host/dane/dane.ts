@@ -16,13 +16,15 @@ export interface DaneOptions {
 /** Looks DANE up for a destination; null while it plays no part there. */
 export type FindDane = (destination: DaneDestination, signal: AbortSignal) => Promise<DaneFindings | null>;
 
-/** Milliseconds that a start waits for the first self-test; after them DANE is off until one passes. */
+/** Milliseconds that a start waits for the first self-test; lookups wait for it longer, to their own deadline. */
 const FIRST_TEST = 2_000;
+const UNTESTED: DaneFindings = { kind: "failed", detail: "the first self-test of the resolver has not ended yet" };
 
 /** DANE in a running program: on while the resolver is known to validate, off otherwise. */
 export class Dane {
   readonly #options: DaneOptions;
   readonly #notFor: ReadonlySet<string>;
+  #first: Promise<void> | null = null;
 
   constructor(options: DaneOptions) {
     this.#options = options;
@@ -40,16 +42,22 @@ export class Dane {
 
   /** Tests the resolver, now and from now on. */
   async start(): Promise<void> {
+    this.#first = this.#options.selfTest.start().then(() => {
+      this.#first = null;
+    });
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, FIRST_TEST);
     });
-    await Promise.race([this.#options.selfTest.start(), patience]);
+    await Promise.race([this.#first, patience]);
     clearTimeout(timer);
   }
 
   readonly find: FindDane = async (destination, signal) => {
-    if (!this.active || this.#notFor.has(destination.domain)) return null;
+    if (this.#notFor.has(destination.domain)) return null;
+    // No mail goes out without DANE only because it came before the resolver was tested.
+    if (this.#first !== null && !(await endsBefore(this.#first, signal))) return UNTESTED;
+    if (!this.active) return null;
     return lookUpDane(this.#options.dns, this.#options.core, destination, signal);
   };
 
@@ -57,4 +65,12 @@ export class Dane {
     this.#options.selfTest.close();
     this.#options.close?.();
   }
+}
+
+function endsBefore(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(false), { once: true });
+    void work.then(() => resolve(true));
+  });
 }
