@@ -117,7 +117,7 @@ function compiledMain(): string {
   if (import.meta.url.endsWith(".js")) return fileURLToPath(new URL("./main.js", import.meta.url));
   const source = new URL("./", import.meta.url);
   const compiled = new URL("../../dist/test/lab/", import.meta.url);
-  for (const file of readdirSync(source)) {
+  for (const file of readdirSync(source).filter((name) => name.endsWith(".ts"))) {
     const built = statSync(new URL(file.replace(/\.ts$/, ".js"), compiled), { throwIfNoEntry: false });
     if (built === undefined || built.mtimeMs < statSync(new URL(file, source)).mtimeMs)
       throw new Error(`lab: dist/test/lab is older than test/lab/${file}; build first (npm run build)`);
