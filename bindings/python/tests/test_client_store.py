@@ -133,3 +133,13 @@ async def test_a_client_that_is_closed_answers_temp(said: Said) -> None:
     async with client:
         pass
     assert (await client.resolve("example.com")).verdict == Verdict.TEMP
+
+
+async def test_a_listener_that_fails_keeps_nothing_from_being_done(said: Said) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    store = MemoryStore()
+    client = Client(_CORE, said, said, store, on_notice=fail, clock=Time(), seed=lambda: 0)
+    async with client:
+        assert (await client.resolve("example.com")).status == Status.FETCHED

@@ -158,7 +158,7 @@ class Client:
         try:
             async with entry.turn:
                 return await self._handle(entry, event)
-        except (CoreError, RuntimeError) as error:
+        except Exception as error:
             _log.exception("%s: internal error", entry.domain)
             decision = temporary(entry.domain, Reason.DISCOVERY_PENDING, f"internal error: {error}")
             entry.answer_all(decision)
@@ -240,7 +240,7 @@ class Client:
 
     def _carry_out(self, entry: Entry, effect: Effect) -> None:
         if effect.notice:
-            self._on_notice(entry.domain, effect.notice, entry.detail)
+            self._notify(entry, effect.notice)
         elif self._closed:
             return  # nothing new begins, neither a flight nor a timer that would outlive the client
         elif effect.kind == EffectKind.QUERY_RECORD:
@@ -253,6 +253,13 @@ class Client:
             self._wake(entry.domain, effect.seconds)
         elif effect.kind == EffectKind.FORGET and (timer := self._timers.pop(entry.domain, None)):
             timer.cancel()
+
+    def _notify(self, entry: Entry, notice: Notice) -> None:
+        """A listener that fails must not keep the other effects from being carried out."""
+        try:
+            self._on_notice(entry.domain, notice, entry.detail)
+        except Exception:
+            _log.exception("%s: on_notice", entry.domain)
 
     def _wake(self, domain: str, seconds: int) -> None:
         if old := self._timers.pop(domain, None):

@@ -316,7 +316,7 @@ public final class Client implements AutoCloseable {
   }
 
   private void carryOut(Entry entry, Step.Effect effect) {
-    if (effect.notice() != null) options.observer().notice(entry.domain, effect.notice(), entry.detail);
+    if (effect.notice() != null) notify(entry, effect.notice());
     if (closed) return; // nothing new begins, neither a flight nor a timer
     switch (effect.kind()) {
       case QUERY_RECORD -> {
@@ -330,6 +330,15 @@ public final class Client implements AutoCloseable {
       case WAKE_AT -> wake(entry.domain, effect.seconds());
       case FORGET -> cancel(wakes.remove(entry.domain));
       default -> {}
+    }
+  }
+
+  /** An observer that fails must not keep the other effects from being carried out. */
+  private void notify(Entry entry, Step.Notice notice) {
+    try {
+      options.observer().notice(entry.domain, notice, entry.detail);
+    } catch (RuntimeException error) {
+      LOG.log(Level.ERROR, entry.domain + ": observer", error);
     }
   }
 

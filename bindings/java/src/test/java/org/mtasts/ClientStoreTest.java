@@ -51,16 +51,19 @@ class ClientStoreTest {
 
   private Client client(Store store) {
     Fetcher fetcher = domain -> new Fetcher.Fetched(Abi.FetchOutcome.OK, "", BODY, "text/plain");
-    Client.Observer quiet =
+    Client.Observer failing =
         new Client.Observer() {
           @Override
-          public void notice(String domain, Step.Notice notice, String detail) {}
+          public void notice(String domain, Step.Notice notice, String detail) {
+            // The client does without what its observer does.
+            throw new IllegalStateException("an observer that fails");
+          }
 
           @Override
           public void storeFault(String domain, Exception error) {}
         };
     return new Client(
-        CORE, dns, fetcher, store, new Client.Options(Set.of(), Abi.OnFailure.DEFER_BRIEFLY, 100, quiet, clock));
+        CORE, dns, fetcher, store, new Client.Options(Set.of(), Abi.OnFailure.DEFER_BRIEFLY, 100, failing, clock));
   }
 
   private static Decision ask(Client client) {
