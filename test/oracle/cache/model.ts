@@ -50,7 +50,8 @@ const whole = Math.floor;
 export class CacheModel {
   #held: Held | null = null;
   #negative: { readonly said: string; readonly until: number } | null = null;
-  #backOff: { readonly id: string; readonly until: number; readonly said: string } | null = null;
+  /** R-8461-3.3-11: five minutes for each id; those that failed lately wait on with the last, the eight newest of them. */
+  #backOff: { readonly ids: readonly string[]; readonly until: number; readonly said: string } | null = null;
   readonly #failing: DiscoveryFailure;
   readonly #flights: Flight[] = [];
   #checkAt = 0;
@@ -245,8 +246,12 @@ export class CacheModel {
     else this.#firstId(id, ttl);
   }
 
+  get #lately() {
+    return this.#backOff !== null && whole(this.#now) < this.#backOff.until ? this.#backOff : null;
+  }
+
   #isBackedOff(id: string): boolean {
-    return this.#backOff !== null && this.#backOff.id === id && whole(this.#now) < this.#backOff.until;
+    return this.#lately?.ids.includes(id) ?? false;
   }
 
   /** AMB-17: at most one a minute and five an hour. */
@@ -273,7 +278,7 @@ export class CacheModel {
     if (this.#flags.get) return;
     const backOff = this.#backOff;
     const now = whole(this.#now);
-    const changed = backOff !== null && now < backOff.until && backOff.id !== id;
+    const changed = this.#lately !== null && !this.#isBackedOff(id);
     if (this.#isBackedOff(id) || (changed && this.#isChurning())) {
       if (changed) this.#out.notices.push("id-churn");
       const said = backOff?.said ?? "";
@@ -342,7 +347,10 @@ export class CacheModel {
     this.#say(status);
     const held = this.#held;
     // A refresh without a record is one of the policy that is held, and so of its id.
-    this.#backOff = { id: flight.id || held?.id || "", until: now + BACK_OFF, said: `${status} none` };
+    const id = flight.id || held?.id || "";
+    const lately = this.#lately?.ids ?? [];
+    const ids = lately.includes(id) ? lately : [id, ...lately].slice(0, 8);
+    this.#backOff = { ids, until: now + BACK_OFF, said: `${status} none` };
     if (held) {
       this.#failures++;
       this.#refreshAt = now + Math.min(RETRY.first * 2 ** (this.#failures - 1), RETRY.most);
