@@ -102,13 +102,21 @@ export class Shelf {
     return entry.version !== before;
   }
 
-  /** A row that fails its checksum is replaced by the policy that memory holds, if it does (R-8461-CSM-12). */
+  /**
+   * A row that fails its checksum is replaced by the policy that memory holds, if it does (R-8461-CSM-12). One whose life
+   * is over replaces nothing: the row may have been another process's, and of a policy that lives.
+   */
   async #repair(entry: DomainEntry): Promise<void> {
-    const state = holdsPolicy(entry.state) ? entry.state : null;
+    const state = this.#holdsLivePolicy(entry.state) ? entry.state : null;
     this.dropDamaged(entry);
     entry.state = state;
     entry.version = await this.#store.version(entry.domain);
     if (state) await this.#putBack(entry, state, entry.version);
+  }
+
+  #holdsLivePolicy(state: Uint8Array | null): boolean {
+    const policy = state && storedPolicy(state);
+    return policy !== null && policy.maxAge > 0 && this.#steadyNow() - policy.fetchedAt <= policy.maxAge;
   }
 
   /**

@@ -120,3 +120,20 @@ it("a policy in memory whose write was done but reported as failed outlives the 
   await w.time.pass(10 * MINUTE);
   expect(await w.ask()).toMatchObject({ verdict: "policy", policy: { mode: "enforce", id: "1" } });
 });
+
+it("a policy of max_age 0, still in memory, takes the place of no damaged row: that one was another process's (R-8461-CSM-12, R-8461-CSM-09)", async () => {
+  const w = await world();
+  await w.hold(policy("enforce", 0));
+  await w.store.store.put(D, new Uint8Array(4), 0);
+  w.store.onCall = async (method) => {
+    if (method === "get") throw new StoreError("damaged-row", "this row is unreadable");
+  };
+  const written: string[] = [];
+  w.store.onDone = async (method) => {
+    written.push(method);
+  };
+  w.dns.absent(D);
+  await w.time.pass(10 * MINUTE);
+  await w.ask();
+  expect(written).not.toContain("put");
+});
