@@ -94,8 +94,9 @@ describe.skipIf(reason)(reason === undefined ? name : `${name} [${reason}]`, () 
   it("lets a certificate that one policy refuses hold up other domains' mail to the host for 15 s", async () => {
     expectSent(await site.send("b@demanding.test"), "deferred");
     expectSent(await site.send("b@easy.test"), "deferred");
-    expect(site.mta.log()).toMatch(/Disabling route \[\] <-> \S+ \(\S+\) for 15s/);
-    await expect.poll(() => takenAtLast("mx.weak-host.test"), patience).toEqual([["b@easy.test"]]);
+    const [, address = ""] = /.*Disabling route \[\] <-> (\S+) \(\S+\) for 15s/s.exec(site.mta.log()) ?? [];
+    await expect.poll(() => site.mta.log(), patience).toContain(`Enabling route [] <-> ${address} `);
+    expectSent(await site.send("c@easy.test"), { sentTo: "mx.weak-host.test", tls: true });
   });
 
   it("asks one question at a time: a first discovery holds up the recipients of other domains", async () => {
