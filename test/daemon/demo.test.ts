@@ -8,7 +8,7 @@ const COMPILED = new URL("../../dist/test/lab/", import.meta.url);
 
 /** The demonstration as `npm run demo` starts it. Throws when it is older than its source. */
 function compiledDemo(): string {
-  for (const file of readdirSync(SOURCES)) {
+  for (const file of readdirSync(SOURCES).filter((name) => name.endsWith(".ts"))) {
     const built = statSync(new URL(file.replace(/\.ts$/, ".js"), COMPILED), { throwIfNoEntry: false });
     if (built === undefined || built.mtimeMs < statSync(new URL(file, SOURCES)).mtimeMs)
       throw new Error(`dist/test/lab is older than test/lab/${file}; build first (npm run build)`);
